@@ -1,0 +1,97 @@
+import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
+import type { AllocationSource } from '../../trace/tables.ts';
+
+/**
+ * What one event stream holds, before names: the output of the reader and the input of `assemble`. Times are ns on the
+ * stream's monotonic clock (on Linux CLOCK_MONOTONIC, so all processes and /proc samples share it), as doubles.
+ */
+export interface StreamCapture {
+  /** "nettrace" or "netperf" (the older container), and the version its header states. */
+  readonly format: 'nettrace' | 'netperf';
+  readonly version: number;
+  readonly pointerSize: 4 | 8;
+  /** Monotonic time of the session's start, ns, and the same moment in ms since 1970. */
+  readonly startTime: number;
+  readonly startedAt: number;
+  /** Time of the last event or sequence point, ns. */
+  readonly endTime: number;
+  /** Events decoded (metadata events not counted) and events lost, from gaps in the sequence numbers. */
+  readonly events: number;
+  readonly eventsLost: number;
+  /** Count per event, most frequent first. */
+  readonly eventCounts: readonly EventCount[];
+  /** Why the stream ended before its end mark, as a sentence; undefined when it is whole. */
+  readonly truncated: string | undefined;
+  /** One process up to version 5; version 6 may hold several. */
+  readonly processes: readonly ProcessCapture[];
+}
+
+export interface EventCount {
+  readonly provider: string;
+  readonly id: number;
+  readonly version: number;
+  readonly name: string;
+  readonly count: number;
+}
+
+export interface ProcessCapture {
+  readonly pid: number;
+  readonly runtime: string;
+  readonly commandLine: string;
+  readonly allocationSource: AllocationSource;
+  readonly allocations: RawAllocations;
+  readonly stacks: RawStacks;
+  /** Readable-name resolution happens later: these are the runtime's own type names. */
+  readonly types: readonly string[];
+  readonly threads: readonly { readonly osId: number; readonly name: string }[];
+  readonly code: readonly CodeBody[];
+  readonly modules: readonly LoadedModule[];
+  readonly gcs: readonly RawGc[];
+}
+
+/** Allocation events in time order. */
+export interface RawAllocations {
+  readonly length: number;
+  readonly time: Float64Array;
+  /** Row of `threads`. */
+  readonly thread: Int32Array;
+  /** Row of HEAPS. */
+  readonly heap: Uint8Array;
+  /** Row of `types`. */
+  readonly type: Int32Array;
+  /** Row of `stacks`, NONE without one. */
+  readonly stack: Int32Array;
+  /** Size of the object that was seen; 0 where the event has none (ticks before version 4). */
+  readonly objectSize: Float64Array;
+  /** Bytes the event itself says it stands for (AllocationTick's amount); for the other events the object's size. */
+  readonly amount: Float64Array;
+}
+
+/** A trie of code addresses: a row is a whole stack, `prefix` its caller (NONE at the root), a smaller row number. */
+export interface RawStacks {
+  readonly length: number;
+  readonly prefix: Int32Array;
+  /** The address on the stack, a return address. */
+  readonly address: Float64Array;
+}
+
+/** One garbage collection; arrays are indexed by GENERATIONS, summed over the heaps of server GC, NaN where unknown. */
+export interface RawGc {
+  readonly number: number;
+  readonly start: number;
+  /** NaN when it never ended. */
+  end: number;
+  readonly depth: number;
+  readonly reason: string;
+  readonly type: 'blocking' | 'background' | 'foreground';
+  /** Time the program's threads stood still for it, ns. */
+  pause: number;
+  readonly size: Float64Array;
+  readonly free: Float64Array;
+  readonly promoted: Float64Array;
+  pinnedObjects: number;
+  handles: number;
+  committed: number;
+  committedFree: number;
+  bookkeeping: number;
+}

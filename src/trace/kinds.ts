@@ -1,0 +1,51 @@
+/** The kinds of memory memsurge tells apart. None of them is ever called by the name of all of them. */
+export const KINDS = [
+  'gc-heap',
+  'native-heap',
+  'mapped',
+  'stack',
+  'code',
+  'image',
+  'file',
+  'runtime',
+  'profiler',
+  'unexplained',
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** Heaps inside the kind `gc-heap`; `none` for every other kind. `frozen` is the runtime's non-GC heap. */
+export const HEAPS = ['none', 'soh', 'loh', 'poh', 'frozen'] as const;
+export type Heap = (typeof HEAPS)[number];
+
+/** Row numbers of {@link KINDS} and {@link HEAPS}, as the allocation table stores them. */
+export type KindIndex = number;
+export type HeapIndex = number;
+
+export const kindIndex = (kind: Kind): KindIndex => KINDS.indexOf(kind);
+export const heapIndex = (heap: Heap): HeapIndex => HEAPS.indexOf(heap);
+
+/** Full names for a person; the short names above are for flags, JSON and URLs. */
+export const HEAP_LABELS: Record<Heap, string> = {
+  none: 'not a GC heap',
+  soh: 'small object heap (SOH)',
+  loh: 'large object heap (LOH)',
+  poh: 'pinned object heap (POH)',
+  frozen: 'frozen (non-GC) heap',
+};
+
+export const KIND_LABELS: Record<Kind, string> = {
+  'gc-heap': '.NET memory allocations',
+  'native-heap': 'native heap',
+  mapped: 'mapped memory',
+  stack: 'thread stacks',
+  code: 'JIT code and loader heaps',
+  image: 'images',
+  file: 'mapped files',
+  runtime: 'runtime',
+  profiler: 'memsurge itself',
+  unexplained: 'unexplained',
+};
+
+/** GC generations in the order of the runtime's events: 3 is the large, 4 the pinned object heap. */
+export const GENERATIONS = ['gen0', 'gen1', 'gen2', 'loh', 'poh'] as const;
+export type Generation = (typeof GENERATIONS)[number];
