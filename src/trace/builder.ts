@@ -1,0 +1,367 @@
+import { type Float64Column, float64Column, int32Column, uint8Column } from './columns.ts';
+import { GENERATIONS, type HeapIndex, type KindIndex } from './kinds.ts';
+import {
+  type AllocationSource,
+  type FileIndex,
+  type FrameIndex,
+  type FunctionIndex,
+  type ModuleIndex,
+  NONE,
+  type ProcessIndex,
+  type Recording,
+  type Series,
+  type StackIndex,
+  type ThreadIndex,
+  type Trace,
+  type TypeIndex,
+} from './tables.ts';
+
+export interface ProcessRow {
+  pid: number;
+  parent: ProcessIndex;
+  name: string;
+  commandLine: string;
+  runtime: string;
+  start: number;
+  end: number;
+  exit: string;
+  allocationSource: AllocationSource;
+}
+
+export interface GcRow {
+  process: ProcessIndex;
+  number: number;
+  start: number;
+  end: number;
+  depth: number;
+  reason: string;
+  type: 'blocking' | 'background' | 'foreground';
+  pause: number;
+  committed: number;
+  committedFree: number;
+  bookkeeping: number;
+  /** One value per generation, in the order of GENERATIONS. */
+  size: ArrayLike<number>;
+  free: ArrayLike<number>;
+  promoted: ArrayLike<number>;
+  pinnedObjects: number;
+  handles: number;
+}
+
+/** Fills the tables of a Trace. Names are interned: adding the same thing twice gives the same row. */
+export interface TraceBuilder {
+  process(row: ProcessRow): ProcessIndex;
+  thread(process: ProcessIndex, osId: number, name: string): ThreadIndex;
+  module(name: string, path: string, system: boolean): ModuleIndex;
+  file(path: string, text?: string): FileIndex;
+  /** A function of `module`; lines widen the range already known, 0 leaves it. */
+  function(name: string, module: ModuleIndex, file: FileIndex, firstLine: number, lastLine: number): FunctionIndex;
+  frame(fn: FunctionIndex, file: FileIndex, line: number, near: boolean): FrameIndex;
+  stack(prefix: StackIndex, frame: FrameIndex): StackIndex;
+  type(name: string): TypeIndex;
+  /** Times are ns, `bytes` and `count` what the row stands for. Rows may come in any order. */
+  allocation(
+    time: number,
+    thread: ThreadIndex,
+    kind: KindIndex,
+    heap: HeapIndex,
+    type: TypeIndex,
+    stack: StackIndex,
+    bytes: number,
+    count: number,
+    released?: number,
+  ): void;
+  gc(row: GcRow): void;
+  series(series: Series): void;
+  /** The finished, read-only Trace. The builder must not be used afterwards. */
+  finish(recording: Recording): Trace;
+}
+
+/** Rows found again by a text key. */
+function interner(): { find(key: string, add: () => void): number; readonly length: number } {
+  const rows = new Map<string, number>();
+  return {
+    find(key, add) {
+      let row = rows.get(key);
+      if (row === undefined) {
+        row = rows.size;
+        rows.set(key, row);
+        add();
+      }
+      return row;
+    },
+    get length() {
+      return rows.size;
+    },
+  };
+}
+
+export function createTraceBuilder(): TraceBuilder {
+  const processes: ProcessRow[] = [];
+
+  const threadRows = interner();
+  const threads = { process: int32Column(), osId: float64Column(), name: [] as string[] };
+
+  const moduleRows = interner();
+  const modules = { name: [] as string[], path: [] as string[], system: uint8Column() };
+
+  const fileRows = interner();
+  const files = { path: [] as string[], text: [] as (string | undefined)[] };
+
+  const functionRows = interner();
+  const functions = {
+    name: [] as string[],
+    module: int32Column(),
+    file: int32Column(),
+    firstLine: int32Column(),
+    lastLine: int32Column(),
+  };
+
+  const frameRows = interner();
+  const frames = { function: int32Column(), file: int32Column(), line: int32Column(), near: uint8Column() };
+
+  // The stacks of a trace can be millions, so their index is a number: prefix and frame in one double.
+  const stackRows = new Map<number, StackIndex>();
+  const stacks = { prefix: int32Column(), frame: int32Column() };
+
+  const typeRows = interner();
+  const types: string[] = [];
+
+  const allocations = {
+    time: float64Column(),
+    thread: int32Column(),
+    kind: uint8Column(),
+    heap: uint8Column(),
+    type: int32Column(),
+    stack: int32Column(),
+    bytes: float64Column(),
+    count: float64Column(),
+    released: undefined as Float64Column | undefined,
+  };
+
+  const gcs: GcRow[] = [];
+  const series: Series[] = [];
+
+  return {
+    process(row) {
+      processes.push(row);
+      return processes.length - 1;
+    },
+
+    thread(process, osId, name) {
+      const row = threadRows.find(`${process} ${osId}`, () => {
+        threads.process.push(process);
+        threads.osId.push(osId);
+        threads.name.push(name);
+      });
+      if (name !== '') threads.name[row] = name;
+      return row;
+    },
+
+    module(name, path, system) {
+      return moduleRows.find(`${name}\n${path}`, () => {
+        modules.name.push(name);
+        modules.path.push(path);
+        modules.system.push(system ? 1 : 0);
+      });
+    },
+
+    file(path, text) {
+      const row = fileRows.find(path, () => {
+        files.path.push(path);
+        files.text.push(undefined);
+      });
+      if (text !== undefined) files.text[row] = text;
+      return row;
+    },
+
+    function(name, module, file, firstLine, lastLine) {
+      const row = functionRows.find(`${module} ${name}`, () => {
+        functions.name.push(name);
+        functions.module.push(module);
+        functions.file.push(file);
+        functions.firstLine.push(firstLine);
+        functions.lastLine.push(lastLine);
+      });
+      if (firstLine > 0 && (functions.file.data[row] === NONE || functions.firstLine.data[row] === 0)) {
+        functions.file.data[row] = file;
+        functions.firstLine.data[row] = firstLine;
+        functions.lastLine.data[row] = lastLine;
+      } else if (firstLine > 0 && functions.file.data[row] === file) {
+        functions.firstLine.data[row] = Math.min(functions.firstLine.data[row], firstLine);
+        functions.lastLine.data[row] = Math.max(functions.lastLine.data[row], lastLine);
+      }
+      return row;
+    },
+
+    frame(fn, file, line, near) {
+      return frameRows.find(`${fn} ${file} ${line} ${near}`, () => {
+        frames.function.push(fn);
+        frames.file.push(file);
+        frames.line.push(line);
+        frames.near.push(near ? 1 : 0);
+      });
+    },
+
+    stack(prefix, frame) {
+      const key = (prefix + 1) * 2 ** 26 + frame;
+      let row = stackRows.get(key);
+      if (row === undefined) {
+        row = stackRows.size;
+        stackRows.set(key, row);
+        stacks.prefix.push(prefix);
+        stacks.frame.push(frame);
+      }
+      return row;
+    },
+
+    type(name) {
+      return typeRows.find(name, () => types.push(name));
+    },
+
+    allocation(time, thread, kind, heap, type, stack, bytes, count, released) {
+      allocations.time.push(time);
+      allocations.thread.push(thread);
+      allocations.kind.push(kind);
+      allocations.heap.push(heap);
+      allocations.type.push(type);
+      allocations.stack.push(stack);
+      allocations.bytes.push(bytes);
+      allocations.count.push(count);
+      if (released !== undefined) {
+        allocations.released ??= alive(allocations.time.length - 1);
+        allocations.released.push(released);
+      } else {
+        allocations.released?.push(Number.POSITIVE_INFINITY);
+      }
+    },
+
+    gc(row) {
+      gcs.push(row);
+    },
+
+    series(one) {
+      series.push(one);
+    },
+
+    finish(recording) {
+      const time = allocations.time.finish();
+      const order = timeOrder(time);
+      return {
+        recording,
+        processes: finishProcesses(processes),
+        threads: {
+          length: threadRows.length,
+          process: threads.process.finish(),
+          osId: threads.osId.finish(),
+          name: threads.name,
+        },
+        modules: { length: moduleRows.length, name: modules.name, path: modules.path, system: modules.system.finish() },
+        files: { length: fileRows.length, path: files.path, text: files.text },
+        functions: {
+          length: functionRows.length,
+          name: functions.name,
+          module: functions.module.finish(),
+          file: functions.file.finish(),
+          firstLine: functions.firstLine.finish(),
+          lastLine: functions.lastLine.finish(),
+        },
+        frames: {
+          length: frameRows.length,
+          function: frames.function.finish(),
+          file: frames.file.finish(),
+          line: frames.line.finish(),
+          near: frames.near.finish(),
+        },
+        stacks: { length: stackRows.size, prefix: stacks.prefix.finish(), frame: stacks.frame.finish() },
+        types: { length: types.length, name: types },
+        allocations: {
+          length: time.length,
+          time: ordered(time, order),
+          thread: ordered(allocations.thread.finish(), order),
+          kind: ordered(allocations.kind.finish(), order),
+          heap: ordered(allocations.heap.finish(), order),
+          type: ordered(allocations.type.finish(), order),
+          stack: ordered(allocations.stack.finish(), order),
+          bytes: ordered(allocations.bytes.finish(), order),
+          count: ordered(allocations.count.finish(), order),
+          ...(allocations.released && { released: ordered(allocations.released.finish(), order) }),
+        },
+        gcs: finishGcs(gcs),
+        series,
+      };
+    },
+  };
+}
+
+/** A column of `length` rows that are not released. */
+function alive(length: number): Float64Column {
+  const column = float64Column();
+  for (let i = 0; i < length; i++) column.push(Number.POSITIVE_INFINITY);
+  return column;
+}
+
+/** Row numbers by ascending time, or undefined when the rows are in time order already. */
+function timeOrder(time: Float64Array): Uint32Array | undefined {
+  let sorted = true;
+  for (let i = 1; i < time.length && sorted; i++) sorted = time[i] >= time[i - 1];
+  if (sorted) return undefined;
+  const order = new Uint32Array(time.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  return order.sort((a, b) => time[a] - time[b] || a - b);
+}
+
+function ordered<A extends Float64Array | Int32Array | Uint8Array>(column: A, order: Uint32Array | undefined): A {
+  if (order === undefined) return column;
+  const result = column.slice() as A;
+  for (let i = 0; i < order.length; i++) result[i] = column[order[i]];
+  return result;
+}
+
+function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
+  return {
+    length: rows.length,
+    pid: Int32Array.from(rows, (row) => row.pid),
+    parent: Int32Array.from(rows, (row) => row.parent),
+    name: rows.map((row) => row.name),
+    commandLine: rows.map((row) => row.commandLine),
+    runtime: rows.map((row) => row.runtime),
+    start: Float64Array.from(rows, (row) => row.start),
+    end: Float64Array.from(rows, (row) => row.end),
+    exit: rows.map((row) => row.exit),
+    allocationSource: rows.map((row) => row.allocationSource),
+  };
+}
+
+function finishGcs(unordered: readonly GcRow[]): Trace['gcs'] {
+  const lastMoment = (row: GcRow) => (Number.isNaN(row.end) ? Number.POSITIVE_INFINITY : row.end);
+  const rows = [...unordered].sort((a, b) =>
+    lastMoment(a) < lastMoment(b) ? -1 : lastMoment(a) > lastMoment(b) ? 1 : 0,
+  );
+  const perGeneration = (pick: (row: GcRow) => ArrayLike<number>) => {
+    const flat = new Float64Array(rows.length * GENERATIONS.length).fill(Number.NaN);
+    rows.forEach((row, i) => {
+      flat.set(Array.from(pick(row)).slice(0, GENERATIONS.length), i * GENERATIONS.length);
+    });
+    return flat;
+  };
+  return {
+    length: rows.length,
+    process: Int32Array.from(rows, (row) => row.process),
+    number: Float64Array.from(rows, (row) => row.number),
+    start: Float64Array.from(rows, (row) => row.start),
+    end: Float64Array.from(rows, (row) => row.end),
+    depth: Uint8Array.from(rows, (row) => row.depth),
+    reason: rows.map((row) => row.reason),
+    type: rows.map((row) => row.type),
+    pause: Float64Array.from(rows, (row) => row.pause),
+    committed: Float64Array.from(rows, (row) => row.committed),
+    committedFree: Float64Array.from(rows, (row) => row.committedFree),
+    bookkeeping: Float64Array.from(rows, (row) => row.bookkeeping),
+    size: perGeneration((row) => row.size),
+    free: perGeneration((row) => row.free),
+    promoted: perGeneration((row) => row.promoted),
+    pinnedObjects: Float64Array.from(rows, (row) => row.pinnedObjects),
+    handles: Float64Array.from(rows, (row) => row.handles),
+  };
+}

@@ -1,0 +1,158 @@
+import { createTraceBuilder, type TraceBuilder } from './builder.ts';
+import { GENERATIONS, HEAPS, type Heap, heapIndex, kindIndex } from './kinds.ts';
+import { type AllocationSource, NONE, type Recording, type StackIndex, type Trace } from './tables.ts';
+
+/**
+ * Makes a Trace from a few lines of text, for tests. Columns are separated by two or more spaces; `#` starts a comment.
+ *
+ * ```
+ * process  100  shop  allocation-sampled
+ * 0.5s  worker  loh  System.Byte[]  104857600      app!Main (Program.cs:9) > app!Load (Program.cs:27)
+ * 0.6s  worker  soh  System.String  512000 x4000   app!Main (Program.cs:9) > System.Private.CoreLib!String.Concat
+ * 0.7s  worker  soh  System.String  64 ~0.9s       app!Main
+ * gc  1  0.55s  0.56s  gen2  loh=104857600/1024    # size/free
+ * rss  0.1s=1000  0.2s=2000
+ * native  0.2s  worker  4096 x1                    app!Main > libleak.so!leak (leak.c:8)
+ * ```
+ * An allocation is `time  thread  heap  type  bytes[ xCOUNT][ ~RELEASED]  stack from the root`. Modules whose name
+ * starts with "System." are system modules. Threads get the numbers 1, 2, … in the order they appear.
+ * @throws Error on a line it does not understand.
+ */
+export function traceFromText(text: string, recording: Partial<Recording> = {}): Trace {
+  const builder = createTraceBuilder();
+  const threads = new Map<string, number>();
+  let process = NONE;
+  let last = 0;
+
+  const seen = (time: number): number => {
+    last = Math.max(last, time);
+    return time;
+  };
+  const thread = (name: string): number => {
+    const key = `${process} ${name}`;
+    if (!threads.has(key)) threads.set(key, threads.size + 1);
+    return builder.thread(process, threads.get(key) as number, name);
+  };
+  const newProcess = (pid: number, name: string, allocationSource: AllocationSource): void => {
+    process = builder.process({
+      pid,
+      parent: process,
+      name,
+      commandLine: name,
+      runtime: '.NET 10.0.12',
+      start: 0,
+      end: Number.POSITIVE_INFINITY,
+      exit: '',
+      allocationSource,
+    });
+  };
+
+  for (const raw of text.split('\n')) {
+    const line = raw.replace(/\s#.*$/, '').trim();
+    if (line === '' || line.startsWith('#')) continue;
+    const cells = line.split(/\s{2,}/);
+    if (cells[0] === 'process') {
+      newProcess(Number(cells[1]), cells[2], (cells[3] ?? 'exact') as AllocationSource);
+      continue;
+    }
+    if (process === NONE) newProcess(1, 'test', 'exact');
+    if (cells[0] === 'gc') {
+      addGc(builder, process, cells.slice(1), seen);
+    } else if (cells[0] === 'rss') {
+      const points = cells.slice(1).map((cell) => cell.split('='));
+      builder.series({
+        process,
+        name: 'rss',
+        time: Float64Array.from(points, ([time]) => seen(parseTime(time, line))),
+        value: Float64Array.from(points, ([, value]) => Number(value)),
+      });
+    } else {
+      const native = cells[0] === 'native';
+      const [time, threadName, heap, type, weight, stack] = native
+        ? [cells[1], cells[2], 'none', '', cells[3], cells[4]]
+        : cells;
+      if (weight === undefined || !HEAPS.includes(heap as Heap)) throw new Error(`not an allocation: "${line}"`);
+      const [bytes, ...modifiers] = weight.split(' ');
+      const count = modifiers.find((m) => m.startsWith('x'));
+      const released = modifiers.find((m) => m.startsWith('~'));
+      builder.allocation(
+        seen(parseTime(time, line)),
+        thread(threadName),
+        kindIndex(native ? 'native-heap' : 'gc-heap'),
+        heapIndex(heap as Heap),
+        native ? NONE : builder.type(type),
+        stack === undefined ? NONE : addStack(builder, stack),
+        Number(bytes),
+        count === undefined ? 1 : Number(count.slice(1)),
+        released === undefined ? undefined : seen(parseTime(released.slice(1), line)),
+      );
+    }
+  }
+  return builder.finish({
+    source: 'memsurge',
+    path: '',
+    startedAt: Date.UTC(2026, 0, 1),
+    duration: last,
+    mode: 'run',
+    events: 0,
+    eventsLost: 0,
+    frames: 0,
+    framesUnresolved: 0,
+    samplingMeanBytes: 102_400,
+    warnings: [],
+    ...recording,
+  });
+}
+
+/** "0.5s", "20ms", "7ns" in ns. */
+function parseTime(text: string, line: string): number {
+  const match = /^([\d.]+)(s|ms|us|ns)$/.exec(text);
+  if (!match) throw new Error(`"${text}" is not a time in: "${line}"`);
+  return Number(match[1]) * { s: 1e9, ms: 1e6, us: 1e3, ns: 1 }[match[2] as 's' | 'ms' | 'us' | 'ns'];
+}
+
+/** "module!function (file:line) > …" from the root. */
+function addStack(builder: TraceBuilder, text: string): StackIndex {
+  let stack: StackIndex = NONE;
+  for (const part of text.split(' > ')) {
+    const match = /^(?:(.+?)!)?(.+?)(?: \((.+):(\d+)\))?$/.exec(part.trim());
+    if (!match) throw new Error(`not a frame: "${part}"`);
+    const [, module = 'app', name, path, line] = match;
+    const file = path === undefined ? NONE : builder.file(path);
+    const row = Number(line ?? 0);
+    const fn = builder.function(name, builder.module(module, '', module.startsWith('System.')), file, row, row);
+    stack = builder.stack(stack, builder.frame(fn, file, row, false));
+  }
+  return stack;
+}
+
+/** "number  start  end  depth  generation=size/free …" */
+function addGc(builder: TraceBuilder, process: number, cells: string[], seen: (time: number) => number): void {
+  const [number, start, end, depth, ...sizes] = cells;
+  const size = new Float64Array(GENERATIONS.length);
+  const free = new Float64Array(GENERATIONS.length);
+  for (const cell of sizes) {
+    const [generation, bytes] = cell.split('=');
+    const row = (GENERATIONS as readonly string[]).indexOf(generation);
+    [size[row], free[row]] = bytes.split('/').map(Number);
+  }
+  const total = size.reduce((sum, bytes) => sum + bytes, 0);
+  builder.gc({
+    process,
+    number: Number(number),
+    start: seen(parseTime(start, number)),
+    end: seen(parseTime(end, number)),
+    depth: Number(depth.replace('gen', '')),
+    reason: 'induced',
+    type: 'blocking',
+    pause: parseTime(end, number) - parseTime(start, number),
+    committed: total,
+    committedFree: 0,
+    bookkeeping: 0,
+    size,
+    free,
+    promoted: new Float64Array(GENERATIONS.length),
+    pinnedObjects: 0,
+    handles: 0,
+  });
+}
