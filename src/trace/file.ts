@@ -1,0 +1,146 @@
+import { createReadStream, createWriteStream } from 'node:fs';
+import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import yauzl from 'yauzl';
+import yazl from 'yazl';
+import { messageOf, TraceError } from './errors.ts';
+import { MANIFEST_PART, type Manifest, parseManifest, readManifest } from './manifest.ts';
+
+/** Text parts are read whole; one larger than this is not a part that memsurge wrote. */
+const MAX_TEXT_PART_BYTES = 512 * 1024 * 1024;
+
+/** A trace on disk, zip or folder: the manifest and a way to read each part. */
+export interface TraceFile {
+  readonly path: string;
+  readonly manifest: Manifest;
+  /** Names of all parts, "/" as separator. */
+  readonly parts: readonly string[];
+  /** Size in bytes of a part, uncompressed. */
+  size(part: string): number;
+  /** @throws TraceError when the part cannot be read. */
+  read(part: string): Promise<string>;
+  /** The part's bytes from the start, in chunks. @throws TraceError when they cannot be read. */
+  stream(part: string): AsyncIterable<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/**
+ * Opens a `.memsurge` file, or the folder of a recording that was not finished.
+ * @throws TraceError when it is neither, is damaged, or was written by a newer memsurge.
+ */
+export async function openTraceFile(path: string): Promise<TraceFile> {
+  const entry = await stat(path);
+  return entry.isDirectory() ? openFolder(path) : openZip(path);
+}
+
+async function openFolder(folder: string): Promise<TraceFile> {
+  const manifest = await readManifest(folder);
+  const sizes = await folderParts(folder);
+  return {
+    path: folder,
+    manifest,
+    parts: [...sizes.keys()],
+    size: (part) => sizes.get(part) ?? 0,
+    read: (part) => readFile(join(folder, part), 'utf8').catch((error) => damaged(folder, part, error)),
+    stream: (part) => guarded(folder, part, createReadStream(join(folder, part), { highWaterMark: 1 << 18 })),
+    close: async () => {},
+  };
+}
+
+async function openZip(path: string): Promise<TraceFile> {
+  const zip = await yauzl.openPromise(path, { autoClose: false, lazyEntries: true }).catch((error) => {
+    throw new TraceError(`${path} is not a memsurge trace (${messageOf(error)})`);
+  });
+  const entries = new Map<string, yauzl.Entry>();
+  try {
+    for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
+  } catch (error) {
+    zip.close();
+    throw new TraceError(`${path} is damaged (${messageOf(error)})`);
+  }
+  const open = async (part: string) => {
+    const entry = entries.get(part);
+    if (entry === undefined) throw new TraceError(`${path} has no part ${part}; the trace is damaged`);
+    return zip.openReadStreamPromise(entry);
+  };
+  const read = async (part: string): Promise<string> => {
+    if ((entries.get(part)?.uncompressedSize ?? 0) > MAX_TEXT_PART_BYTES) damaged(path, part, 'it is too large');
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of await open(part).catch((error) => damaged(path, part, error))) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).length;
+      if (bytes > MAX_TEXT_PART_BYTES) damaged(path, part, 'it is too large');
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  };
+  try {
+    if (!entries.has(MANIFEST_PART)) throw new TraceError(`${path} is a zip file, but not a memsurge trace`);
+    const manifest = parseManifest(
+      await read(MANIFEST_PART).catch((error) => damaged(path, MANIFEST_PART, error)),
+      path,
+    );
+    return {
+      path,
+      manifest,
+      parts: [...entries.keys()],
+      size: (part) => entries.get(part)?.uncompressedSize ?? 0,
+      read: (part) => read(part).catch((error) => damaged(path, part, error)),
+      stream: async function* (part) {
+        yield* guarded(path, part, await open(part).catch((error) => damaged(path, part, error)));
+      },
+      close: async () => zip.close(),
+    };
+  } catch (error) {
+    zip.close();
+    throw error;
+  }
+}
+
+/** Passes chunks on and turns a read error into a TraceError. */
+async function* guarded(path: string, part: string, chunks: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
+  try {
+    for await (const chunk of chunks) yield chunk as Buffer;
+  } catch (error) {
+    damaged(path, part, error);
+  }
+}
+
+function damaged(path: string, part: string, cause: unknown): never {
+  if (cause instanceof TraceError) throw cause;
+  throw new TraceError(`${path}: cannot read its part ${part} (${messageOf(cause)}); the trace is damaged`);
+}
+
+/** Sizes of the files below `folder`, by part name. */
+async function folderParts(folder: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    sizes.set(relative(folder, path).split(sep).join('/'), (await stat(path)).size);
+  }
+  return sizes;
+}
+
+/**
+ * Packs a recording's folder into the zip `output` and removes the folder. The output appears whole or not at all; when
+ * anything fails the folder stays as it was.
+ * @throws TraceError when the file cannot be written.
+ */
+export async function packFolder(folder: string, output: string): Promise<void> {
+  const partial = `${output}.part`;
+  try {
+    const zip = new yazl.ZipFile();
+    for (const part of (await folderParts(folder)).keys()) zip.addFile(join(folder, part), part);
+    zip.end();
+    await pipeline(zip.outputStream, createWriteStream(partial));
+    await rename(partial, output);
+  } catch (error) {
+    await rm(partial, { force: true });
+    throw new TraceError(
+      `cannot write ${output} (${messageOf(error)}); nothing is lost: the recording is in ${folder}, which opens like a trace file`,
+    );
+  }
+  await rm(folder, { recursive: true, force: true });
+}
