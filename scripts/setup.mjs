@@ -1,0 +1,58 @@
+// Everything a fresh clone needs, each step skipped when it is up to date:
+// dependencies, the build of memsurge, with --samples the sample programs, with --judges the peers the tests compare with.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const stamps = join(root, '.build', 'stamps');
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  console.error(`memsurge needs Node 20.19 or newer; this is ${process.version}.`);
+  process.exit(2);
+}
+
+step('dependencies', ['package-lock.json'], join(root, 'node_modules'), () => {
+  npm('ci', '--no-audit', '--no-fund');
+});
+step('memsurge', ['src', 'tsconfig.json', 'tsconfig.build.json'], join(root, 'dist', 'cli', 'main.js'), () => {
+  npm('run', '--silent', 'build');
+});
+if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
+if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
+
+/** Runs `work` unless `result` exists and was made from the same `inputs`. */
+function step(name, inputs, result, work) {
+  const stamp = join(stamps, name);
+  const hash = createHash('sha256');
+  for (const input of inputs) hashInto(hash, join(root, input));
+  const current = hash.digest('hex');
+  if (existsSync(result) && existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return;
+  console.error(`setup: ${name} …`);
+  work();
+  mkdirSync(stamps, { recursive: true });
+  writeFileSync(stamp, current);
+}
+
+function hashInto(hash, path) {
+  let names;
+  try {
+    names = readdirSync(path).sort();
+  } catch {
+    hash.update(path.slice(root.length)).update(readFileSync(path));
+    return;
+  }
+  for (const name of names) hashInto(hash, join(path, name));
+}
+
+function npm(...args) {
+  try {
+    execFileSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2] });
+  } catch {
+    console.error(`setup: "npm ${args.join(' ')}" failed; see above.`);
+    process.exit(2);
+  }
+}

@@ -1,0 +1,235 @@
+import type { MappedImage } from '../symbols/code.ts';
+import type { SymbolBundle } from '../symbols/collect.ts';
+import { readableTypeName } from '../symbols/names.ts';
+import { createResolver } from '../symbols/resolve.ts';
+import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
+import { GENERATIONS, kindIndex } from '../trace/kinds.ts';
+import { type FrameIndex, NONE, type Recording, type StackIndex, type Trace } from '../trace/tables.ts';
+import type { ProcessCapture, RawGc } from './nettrace/capture.ts';
+import { SAMPLING_MEAN_BYTES, weightBytes, weightCount } from './weights.ts';
+
+/** One process as its recording describes it. Times are monotonic ns. */
+export interface ProcessInput {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly name: string;
+  readonly commandLine: string;
+  readonly runtime: string;
+  readonly startTime: number;
+  readonly endTime: number;
+  readonly exit: string;
+  /** What its event streams hold; undefined when none could be read. */
+  readonly capture: ProcessCapture | undefined;
+  readonly images: readonly MappedImage[];
+  /** Resident set over time: monotonic ns, bytes. */
+  readonly rss: { readonly time: Float64Array; readonly value: Float64Array };
+  /** Names of threads by OS thread id. */
+  readonly threadNames: ReadonlyMap<number, string>;
+}
+
+/** What the recording says of itself; the rest of Recording is counted here. */
+export type RecordingFacts = Pick<Recording, 'source' | 'path' | 'startedAt' | 'mode' | 'events' | 'eventsLost'> & {
+  /** Monotonic ns of time 0 and of the end. */
+  readonly startTime: number;
+  readonly endTime: number;
+  readonly warnings: readonly string[];
+};
+
+/** Joins processes, their streams and their symbols into one Trace; times become ns since `facts.startTime`. */
+export function assemble(facts: RecordingFacts, processes: readonly ProcessInput[], bundle: SymbolBundle): Trace {
+  const builder = createTraceBuilder();
+  const parentRows = new Map<number, number>();
+  const totals = { frames: 0, framesUnresolved: 0 };
+  for (const input of processes) {
+    const row = addProcess(builder, facts, input, parentRows.get(input.parentPid) ?? NONE);
+    parentRows.set(input.pid, row);
+    if (input.rss.time.length > 0) {
+      const time = input.rss.time.map((t) => t - facts.startTime);
+      builder.series({ process: row, name: 'rss', time, value: input.rss.value });
+    }
+    if (input.capture === undefined) continue;
+    const counted = addAllocations(builder, facts, row, input, input.capture, bundle);
+    totals.frames += counted.frames;
+    totals.framesUnresolved += counted.unresolved;
+    addGcs(builder, facts, row, input.capture.gcs);
+  }
+  return builder.finish({
+    source: facts.source,
+    path: facts.path,
+    startedAt: facts.startedAt,
+    duration: Math.max(0, facts.endTime - facts.startTime),
+    mode: facts.mode,
+    events: facts.events,
+    eventsLost: facts.eventsLost,
+    ...totals,
+    samplingMeanBytes: SAMPLING_MEAN_BYTES,
+    warnings: [...facts.warnings, ...unresolvedWarning(totals)],
+  });
+}
+
+function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: ProcessInput, parent: number): number {
+  return builder.process({
+    pid: input.pid,
+    parent,
+    name: input.name,
+    commandLine: input.commandLine,
+    runtime: input.runtime,
+    start: input.startTime - facts.startTime,
+    end: input.endTime - facts.startTime,
+    exit: input.exit,
+    allocationSource: input.capture?.allocationSource ?? 'none',
+  });
+}
+
+function addAllocations(
+  builder: TraceBuilder,
+  facts: RecordingFacts,
+  process: number,
+  input: ProcessInput,
+  capture: ProcessCapture,
+  bundle: SymbolBundle,
+): { frames: number; unresolved: number } {
+  const { allocations, allocationSource } = capture;
+  const threads = capture.threads.map((thread) =>
+    builder.thread(process, thread.osId, input.threadNames.get(thread.osId) ?? thread.name),
+  );
+  const types = capture.types.map((name) => builder.type(readableTypeName(name)));
+  const stacks = createStackResolver(builder, input, capture, bundle);
+  const gcHeap = kindIndex('gc-heap');
+  let frames = 0;
+  let unresolved = 0;
+  for (let i = 0; i < allocations.length; i++) {
+    const time = allocations.time[i];
+    const rawStack = allocations.stack[i];
+    const stack = stacks.at(rawStack, time);
+    frames += stacks.depth(rawStack);
+    unresolved += stacks.unresolved(stack);
+    const size = allocations.objectSize[i];
+    const amount = allocations.amount[i];
+    builder.allocation(
+      time - facts.startTime,
+      threads[allocations.thread[i]],
+      gcHeap,
+      allocations.heap[i],
+      types[allocations.type[i]] ?? NONE,
+      stack,
+      weightBytes(allocationSource, size, amount),
+      weightCount(allocationSource, size, amount),
+    );
+  }
+  return { frames, unresolved };
+}
+
+/**
+ * Raw stacks → stacks of the model. A raw stack is resolved once, unless the meaning of one of its addresses changed
+ * over time (code was unloaded and its memory used again): then it is resolved for each event's time.
+ */
+function createStackResolver(
+  builder: TraceBuilder,
+  input: ProcessInput,
+  capture: ProcessCapture,
+  bundle: SymbolBundle,
+): {
+  at(raw: number, time: number): StackIndex;
+  depth(raw: number): number;
+  unresolved(stack: StackIndex): number;
+} {
+  const { prefix, address, length } = capture.stacks;
+  const resolver = createResolver({ ...input, code: capture.code, modules: capture.modules }, bundle);
+  const PENDING = -2;
+  const resolvedStacks = new Int32Array(length).fill(PENDING);
+  const depths = new Int32Array(length);
+  const timeDependent = new Uint8Array(length);
+  const frameOfAddress = new Map<number, FrameIndex>();
+  const unresolvedFrames = new Set<FrameIndex>();
+  const unresolvedOfStack: number[] = [];
+
+  for (let raw = 0; raw < length; raw++) {
+    const parent = prefix[raw];
+    depths[raw] = parent === NONE ? 1 : depths[parent] + 1;
+    const varies = resolver.dependsOnTime(address[raw]) || (parent !== NONE && timeDependent[parent] === 1);
+    timeDependent[raw] = varies ? 1 : 0;
+  }
+
+  const makeFrame = (at: number, time: number): FrameIndex => {
+    const found = resolver.resolve(at, time);
+    const module = builder.module(found.moduleName, found.modulePath, found.system);
+    const file = found.file === '' ? NONE : builder.file(found.file);
+    const fn = builder.function(found.functionName, module, file, found.firstLine, found.lastLine);
+    const frame = builder.frame(fn, file, found.line, found.near);
+    if (!found.resolved) unresolvedFrames.add(frame);
+    return frame;
+  };
+  const frameAt = (raw: number, time: number): FrameIndex => {
+    const at = address[raw];
+    if (resolver.dependsOnTime(at)) return makeFrame(at, time);
+    let frame = frameOfAddress.get(at);
+    if (frame === undefined) {
+      frame = makeFrame(at, time);
+      frameOfAddress.set(at, frame);
+    }
+    return frame;
+  };
+  const push = (parent: StackIndex, frame: FrameIndex): StackIndex => {
+    const stack = builder.stack(parent, frame);
+    unresolvedOfStack[stack] ??=
+      (parent === NONE ? 0 : unresolvedOfStack[parent]) + (unresolvedFrames.has(frame) ? 1 : 0);
+    return stack;
+  };
+
+  const path: number[] = [];
+  const at = (raw: number, time: number): StackIndex => {
+    if (raw === NONE) return NONE;
+    path.length = 0;
+    let row = raw;
+    while (row !== NONE && (timeDependent[row] === 1 || resolvedStacks[row] === PENDING)) {
+      path.push(row);
+      row = prefix[row];
+    }
+    let stack = row === NONE ? NONE : resolvedStacks[row];
+    for (let i = path.length - 1; i >= 0; i--) {
+      stack = push(stack, frameAt(path[i], time));
+      if (timeDependent[path[i]] === 0) resolvedStacks[path[i]] = stack;
+    }
+    return stack;
+  };
+
+  return {
+    at,
+    depth: (raw) => (raw === NONE ? 0 : depths[raw]),
+    unresolved: (stack) => (stack === NONE ? 0 : unresolvedOfStack[stack]),
+  };
+}
+
+function addGcs(builder: TraceBuilder, facts: RecordingFacts, process: number, gcs: readonly RawGc[]): void {
+  for (const gc of gcs) {
+    builder.gc({ ...gc, process, start: gc.start - facts.startTime, end: gc.end - facts.startTime });
+  }
+  const ended = gcs.filter((gc) => !Number.isNaN(gc.end)).sort((a, b) => a.end - b.end);
+  addGcSeries(builder, facts, process, 'gc-committed', ended, (gc) => gc.committed);
+  addGcSeries(builder, facts, process, 'gc-size', ended, (gc) =>
+    GENERATIONS.reduce((sum, _, generation) => sum + gc.size[generation], 0),
+  );
+}
+
+function addGcSeries(
+  builder: TraceBuilder,
+  facts: RecordingFacts,
+  process: number,
+  name: 'gc-committed' | 'gc-size',
+  ended: readonly RawGc[],
+  valueOf: (gc: RawGc) => number,
+): void {
+  const known = ended.filter((gc) => !Number.isNaN(valueOf(gc)));
+  if (known.length === 0) return;
+  const time = Float64Array.from(known, (gc) => gc.end - facts.startTime);
+  builder.series({ process, name, time, value: Float64Array.from(known, valueOf) });
+}
+
+function unresolvedWarning(totals: { frames: number; framesUnresolved: number }): string[] {
+  const share = totals.framesUnresolved / Math.max(1, totals.frames);
+  if (share < 0.01) return [];
+  return [
+    `${(share * 100).toFixed(1)} % of the stack frames have no name: their code was not reported or its image could not be read.`,
+  ];
+}
