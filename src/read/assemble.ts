@@ -218,12 +218,12 @@ function addGcSeries(
   process: number,
   name: 'gc-committed' | 'gc-size',
   ended: readonly RawGc[],
-  valueOf: (gc: RawGc) => number,
+  bytesOf: (gc: RawGc) => number,
 ): void {
-  const known = ended.filter((gc) => !Number.isNaN(valueOf(gc)));
+  const known = ended.filter((gc) => !Number.isNaN(bytesOf(gc)));
   if (known.length === 0) return;
   const time = Float64Array.from(known, (gc) => gc.end - facts.startTime);
-  builder.series({ process, name, time, value: Float64Array.from(known, valueOf) });
+  builder.series({ process, name, time, value: Float64Array.from(known, bytesOf) });
 }
 
 function unresolvedWarning(totals: { frames: number; framesUnresolved: number }): string[] {
