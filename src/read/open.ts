@@ -1,0 +1,116 @@
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { parseSymbolBundle, type SymbolBundle } from '../symbols/bundle.ts';
+import { collectSymbols } from '../symbols/collect.ts';
+import { fileImages } from '../symbols/images.ts';
+import { messageOf, TraceError } from '../trace/errors.ts';
+import { openTraceFile } from '../trace/file.ts';
+import { SYMBOLS_PART } from '../trace/manifest.ts';
+import type { Trace } from '../trace/tables.ts';
+import { assemble, type ProcessInput } from './assemble.ts';
+import { mergeCaptures, readNettrace } from './nettrace/index.ts';
+import { codeInUse, readRecording, streamFacts } from './recording.ts';
+
+type Progress = (text: string) => void;
+
+/**
+ * Opens a trace: a `.memsurge` file, the folder of an unfinished recording, or a `.nettrace` that another tool made.
+ * A finished recording brings its symbols; for the others they are looked up on this machine.
+ * @throws TraceError when the file is missing, foreign, damaged beyond use, or of a newer version.
+ */
+export async function openTrace(path: string, onProgress: Progress = () => {}): Promise<Trace> {
+  switch (await sniff(path)) {
+    case 'recording':
+      return openRecording(path, onProgress);
+    case 'nettrace':
+      return openNettrace(path, onProgress);
+  }
+}
+
+async function sniff(path: string): Promise<'recording' | 'nettrace'> {
+  const cannotOpen = (error: unknown): never => {
+    throw new TraceError(`cannot open ${path} (${messageOf(error)})`);
+  };
+  const entry = await stat(path).catch((error: NodeJS.ErrnoException) =>
+    error.code === 'ENOENT' ? cannotOpen('there is no such file') : cannotOpen(error),
+  );
+  if (entry.isDirectory()) return 'recording';
+  if (!entry.isFile()) throw new TraceError(`${path} is not a regular file`);
+  if (entry.size === 0) throw new TraceError(`${path} is empty`);
+  const handle = await open(path).catch(cannotOpen);
+  try {
+    const head = Buffer.alloc(24);
+    await handle.read(head, 0, head.length, 0);
+    if (head.toString('latin1', 0, 2) === 'PK') return 'recording';
+    const isNettrace = head.toString('latin1', 0, 8) === 'Nettrace' || head.includes('!FastSerialization');
+    if (isNettrace) return 'nettrace';
+  } finally {
+    await handle.close();
+  }
+  throw new TraceError(`${path} is neither a memsurge trace nor a .nettrace file`);
+}
+
+async function openRecording(path: string, onProgress: Progress): Promise<Trace> {
+  const file = await openTraceFile(path);
+  try {
+    const { facts, processes } = await readRecording(file, onProgress);
+    let bundle: SymbolBundle;
+    if (file.parts.includes(SYMBOLS_PART)) {
+      bundle = parseSymbolBundle(await file.read(SYMBOLS_PART), path);
+    } else {
+      onProgress('looking up symbols');
+      bundle = await collectSymbols(codeInUse(processes), fileImages());
+    }
+    return assemble(facts, processes, bundle);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openNettrace(path: string, onProgress: Progress): Promise<Trace> {
+  onProgress(`reading ${basename(path)}`);
+  const capture = await readNettrace(createReadStream(path, { highWaterMark: 1 << 20 }));
+  const processes = mergeCaptures([capture]).map((one): ProcessInput => {
+    const program = one.commandLine.split(' ')[0];
+    return {
+      pid: one.pid,
+      parentPid: 0,
+      name: basename(program) || `process ${one.pid}`,
+      commandLine: one.commandLine,
+      runtime: one.runtime,
+      startTime: capture.startTime,
+      endTime: capture.endTime,
+      exit: '',
+      capture: one,
+      images: [],
+      rss: { time: new Float64Array(0), value: new Float64Array(0) },
+      threadNames: new Map(),
+    };
+  });
+  onProgress('looking up symbols');
+  const bundle = await collectSymbols(codeInUse(processes), fileImages());
+  const warnings = [
+    ...(capture.truncated === undefined ? [] : [capture.truncated]),
+    ...processes.flatMap((process) =>
+      process.capture?.allocationSource === 'none'
+        ? [
+            `${process.name} (${process.pid}) has no allocation events: record with memsurge, or with dotnet-trace --profile gc-verbose.`,
+          ]
+        : [],
+    ),
+  ];
+  return assemble(
+    {
+      source: capture.format,
+      path,
+      startedAt: capture.startedAt,
+      mode: '',
+      startTime: capture.startTime,
+      endTime: capture.endTime,
+      ...streamFacts([capture], warnings),
+    },
+    processes,
+    bundle,
+  );
+}

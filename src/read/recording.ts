@@ -1,0 +1,128 @@
+import type { MappedImage } from '../symbols/code.ts';
+import type { ProcessCode } from '../symbols/collect.ts';
+import { messageOf, TraceError } from '../trace/errors.ts';
+import type { TraceFile } from '../trace/file.ts';
+import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
+import type { ProcessInput, RecordingFacts } from './assemble.ts';
+import type { StreamCapture } from './nettrace/capture.ts';
+import { mergeCaptures, readNettrace } from './nettrace/index.ts';
+import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
+import { usedAddresses } from './usage.ts';
+
+/** Everything a recording holds, before symbols. */
+export interface RecordingContent {
+  readonly facts: RecordingFacts;
+  readonly processes: readonly ProcessInput[];
+}
+
+/**
+ * Reads all parts of a recording but its symbols. Streams that cannot be read become warnings: what the other parts
+ * hold is never given up for one of them. `onProgress` is told which part is being read.
+ * @throws TraceError when the container itself is damaged.
+ */
+export async function readRecording(
+  file: TraceFile,
+  onProgress: (text: string) => void = () => {},
+): Promise<RecordingContent> {
+  const { manifest } = file;
+  const warnings = [...manifest.warnings];
+  if (manifest.state === 'recording') {
+    warnings.push('The recording was not finished: the recorder ended early. Everything up to then is here.');
+  }
+  const captures: StreamCapture[] = [];
+  const processes: ProcessInput[] = [];
+  for (const process of manifest.processes) {
+    onProgress(`reading ${process.name} (${process.pid})`);
+    const streams = await readStreams(file, process, warnings);
+    captures.push(...streams);
+    processes.push(await readProcess(file, process, streams, manifest));
+  }
+  if (manifest.mode === 'attach') {
+    warnings.push('Attached to a running process: what it had allocated before is not in this trace.');
+  }
+  return {
+    facts: {
+      source: 'memsurge',
+      path: file.path,
+      startedAt: manifest.startedAt,
+      mode: manifest.mode,
+      startTime: manifest.startTime,
+      endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
+      ...streamFacts(captures, warnings),
+    },
+    processes,
+  };
+}
+
+/** Counts over all streams, and the warnings with what their losses mean. */
+export function streamFacts(
+  captures: readonly StreamCapture[],
+  warnings: readonly string[],
+): { events: number; eventsLost: number; warnings: string[] } {
+  const sum = (pick: (capture: StreamCapture) => number) => captures.reduce((total, one) => total + pick(one), 0);
+  const events = sum((capture) => capture.events);
+  const eventsLost = sum((capture) => capture.eventsLost);
+  const lost =
+    eventsLost === 0
+      ? []
+      : [
+          `The runtime lost ${eventsLost} of ${events + eventsLost} events ` +
+            `(${((100 * eventsLost) / (events + eventsLost)).toFixed(1)} %): figures are too low by about that share.`,
+        ];
+  return { events, eventsLost, warnings: [...warnings, ...lost] };
+}
+
+/** What symbols are needed for; processes without a readable stream need none. */
+export function codeInUse(processes: readonly ProcessInput[]): ProcessCode[] {
+  return processes.flatMap(({ pid, images, capture }) =>
+    capture === undefined
+      ? []
+      : [{ pid, images, code: capture.code, modules: capture.modules, used: usedAddresses(capture) }],
+  );
+}
+
+async function readStreams(file: TraceFile, process: ManifestProcess, warnings: string[]): Promise<StreamCapture[]> {
+  const captures: StreamCapture[] = [];
+  for (const part of process.streams) {
+    try {
+      const capture = await readNettrace(file.stream(part));
+      captures.push(capture);
+      if (capture.truncated !== undefined) warnings.push(`${process.name} (${process.pid}): ${capture.truncated}`);
+    } catch (error) {
+      if (!(error instanceof TraceError)) throw error;
+      warnings.push(`${process.name} (${process.pid}): ${messageOf(error)}`);
+    }
+  }
+  return captures;
+}
+
+async function readProcess(
+  file: TraceFile,
+  process: ManifestProcess,
+  streams: readonly StreamCapture[],
+  manifest: Manifest,
+): Promise<ProcessInput> {
+  const part = async (suffix: string): Promise<string> => {
+    const name = `process/${process.id}${suffix}.csv`;
+    return file.parts.includes(name) ? file.read(name) : '';
+  };
+  const rss = parseRss(await part(''));
+  const images: MappedImage[] = parseImages(await part('.images'));
+  const lastSeen = Math.max(process.startTime, rss.time.at(-1) ?? 0, ...streams.map((capture) => capture.endTime));
+  // A process in a container writes its inner pid into the stream: the manifest knows whose stream it is.
+  const capture = mergeCaptures(streams)[0];
+  return {
+    pid: process.pid,
+    parentPid: process.parentPid,
+    name: process.name,
+    commandLine: process.commandLine,
+    runtime: process.runtime || (capture?.runtime ?? ''),
+    startTime: process.startTime,
+    endTime: process.endTime ?? manifest.endTime ?? lastSeen,
+    exit: process.exit ?? '',
+    capture,
+    images,
+    rss,
+    threadNames: parseThreadNames(await part('.threads')),
+  };
+}

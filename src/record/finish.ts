@@ -1,0 +1,28 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeInUse, readRecording } from '../read/recording.ts';
+import { collectSymbols } from '../symbols/collect.ts';
+import { fileImages } from '../symbols/images.ts';
+import { openTraceFile, packFolder } from '../trace/file.ts';
+import { SYMBOLS_PART, writeManifest } from '../trace/manifest.ts';
+
+/**
+ * Turns the folder of a recording that stopped into the trace file `output`: gathers the symbols its stacks need while
+ * the binaries are still here, then packs everything and removes the folder.
+ * @throws TraceError when that fails; the folder then stays, and opens like the file would.
+ */
+export async function finishRecording(
+  folder: string,
+  output: string,
+  options: { withSource: boolean; onProgress?: (text: string) => void },
+): Promise<void> {
+  const onProgress = options.onProgress ?? (() => {});
+  const file = await openTraceFile(folder);
+  const { processes } = await readRecording(file, onProgress);
+  onProgress('resolving symbols');
+  const symbols = await collectSymbols(codeInUse(processes), fileImages(), { withSource: options.withSource });
+  await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols));
+  await writeManifest(folder, { ...file.manifest, state: 'complete' });
+  onProgress('writing the trace');
+  await packFolder(folder, output);
+}

@@ -1,0 +1,60 @@
+import { describe, expect, test } from 'vitest';
+import { SAMPLING_MEAN_BYTES, weightBytes, weightCount } from '../../src/read/weights.ts';
+
+/** A small generator with a fixed seed (mulberry32), so that a run can be repeated. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+describe('weights of randomized sampling', () => {
+  // The process itself: distances between sampled bytes are exponential, an object is recorded when one falls into it.
+  test.each([24, 1_000, 85_000, 400_000])('estimate bytes and count of objects of %i bytes without bias', (size) => {
+    const next = random(size);
+    const objects = Math.ceil(100_000_000 / size);
+    let untilSample = -Math.log(1 - next()) * SAMPLING_MEAN_BYTES;
+    let bytes = 0;
+    let count = 0;
+    let variance = 0;
+    for (let i = 0; i < objects; i++) {
+      let recorded = false;
+      untilSample -= size;
+      while (untilSample < 0) {
+        recorded = true;
+        untilSample += -Math.log(1 - next()) * SAMPLING_MEAN_BYTES;
+      }
+      if (!recorded) continue;
+      const weight = weightCount('allocation-sampled', size, size);
+      bytes += weightBytes('allocation-sampled', size, size);
+      count += weight;
+      variance += (1 - 1 / weight) * (weight * size) ** 2;
+    }
+    // Four standard deviations: with a fixed seed this either holds or the formula is wrong.
+    expect(Math.abs(bytes - objects * size)).toBeLessThan(4 * Math.sqrt(variance));
+    expect(Math.abs(count - objects)).toBeLessThan((4 * Math.sqrt(variance)) / size);
+  });
+
+  test('are exact for objects far larger than the mean', () => {
+    expect(weightCount('allocation-sampled', 104_857_624, 0)).toBe(1);
+    expect(weightBytes('allocation-sampled', 104_857_624, 0)).toBe(104_857_624);
+  });
+});
+
+describe('weights of ticks and exact events', () => {
+  test('a tick stands for the bytes it states, in objects of the size it saw', () => {
+    expect(weightBytes('allocation-tick', 50, 102_400)).toBe(102_400);
+    expect(weightCount('allocation-tick', 50, 102_400)).toBe(2048);
+    expect(weightCount('allocation-tick', 104_857_624, 104_857_624)).toBe(1);
+  });
+
+  test('a tick without a size, and an exact event, count as one', () => {
+    expect(weightCount('allocation-tick-without-size', 0, 102_400)).toBe(1);
+    expect(weightCount('exact', 24, 24)).toBe(1);
+    expect(weightBytes('exact', 24, 24)).toBe(24);
+  });
+});
