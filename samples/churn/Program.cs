@@ -1,0 +1,27 @@
+using System.Diagnostics;
+
+namespace Churn;
+
+/// <summary>
+/// Allocates a fixed number of bytes as fast as it can, for measuring what recording costs: the same work in every run.
+/// <c>churn [MEGABYTES [THREADS]]</c>; prints what it did as JSON.
+/// </summary>
+internal static class Program
+{
+    private static int Main(string[] args)
+    {
+        var megabytes = args.Length > 0 ? long.Parse(args[0]) : 8000;
+        var threadCount = args.Length > 1 ? int.Parse(args[1]) : 2;
+        var watch = Stopwatch.StartNew();
+
+        var workers = new Worker[threadCount];
+        for (var i = 0; i < threadCount; i++) workers[i] = new Worker(i, megabytes * 1_000_000 / threadCount);
+        foreach (var worker in workers) worker.Thread.Start();
+        foreach (var worker in workers) worker.Thread.Join();
+
+        var bytes = workers.Sum(worker => worker.Allocated);
+        var seconds = watch.Elapsed.TotalSeconds;
+        Console.WriteLine($$"""{"bytes": {{bytes}}, "seconds": {{seconds:F3}}, "gigabytesPerSecond": {{bytes / seconds / 1e9:F2}}}""");
+        return 0;
+    }
+}

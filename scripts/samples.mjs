@@ -1,0 +1,24 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { buildIfChanged, ROOT, runAsScript } from './dotnet.mjs';
+
+/**
+ * Builds the C# programs of samples/ into .build/samples/NAME/FRAMEWORK/ when their sources have changed. Those for .NET
+ * 8 and 9 carry their runtime, which comes from NuGet the first time.
+ */
+export async function buildSamples() {
+  await buildIfChanged('samples', 'samples.slnx', executables());
+}
+
+/** Every sample's executable for every framework its project names. */
+function executables() {
+  return readdirSync(join(ROOT, 'samples'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => {
+      const project = readFileSync(join(ROOT, 'samples', name, `${name}.csproj`), 'utf8');
+      const frameworks = /<TargetFrameworks?>(.*)<\//.exec(project)[1].split(';');
+      return frameworks.map((framework) => `.build/samples/${name}/${framework}/${name}`);
+    });
+}
+
+await runAsScript(import.meta.url, buildSamples);
