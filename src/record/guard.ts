@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The diagnostics port of a recording, guarded: whatever happens to us, nobody waits at it for ever. */
+export interface GuardedPort {
+  readonly server: Server;
+  /** Value of DOTNET_DiagnosticPorts for the program we launch, and for what runtimes start themselves. */
+  readonly launchValue: string;
+  readonly childValue: string;
+  /** Says that `pid` runs, and that its children will not wait. */
+  settled(pid: number, startTicks: string): void;
+  /** Ends the recording's side: from now on the guardian answers, for as long as it must, then removes the port. */
+  release(): void;
+}
+
+/** The kernel's limit for the path of a Unix socket is 107 bytes. */
+const LONGEST_FOLDER = 70;
+
+/**
+ * Opens the port, with the guardian started first, so that there is no moment at which somebody waits unguarded.
+ * `inherited` is a DOTNET_DiagnosticPorts of the user, which keeps working beside ours.
+ */
+export async function openGuardedPort(inherited: string | undefined): Promise<GuardedPort> {
+  const path = portPath();
+  const guardian = keepGuardian(path);
+  mkdirSync(join(path, '..'), { mode: 0o700 });
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  const rest = inherited ? `;${inherited}` : '';
+  return {
+    server,
+    launchValue: `${path},suspend${rest}`,
+    childValue: `${path},nosuspend${rest}`,
+    settled: (pid, startTicks) => guardian.tell(`settled ${pid} ${startTicks}\n`),
+    release: () => guardian.release(),
+  };
+}
+
+/** A fresh path; "," and ";" mean something in DOTNET_DiagnosticPorts. */
+function portPath(): string {
+  const wanted = tmpdir();
+  const folder = wanted.length > LONGEST_FOLDER || /[,;]/.test(wanted) ? '/tmp' : wanted;
+  return join(folder, `memsurge-${randomBytes(6).toString('hex')}`, 'port');
+}
+
+/** A guardian that is started again if it dies before us. */
+function keepGuardian(path: string): { tell(line: string): void; release(): void } {
+  const told: string[] = [];
+  let released = false;
+  let restarts = 3;
+  let current = start();
+
+  function start(): ChildProcess {
+    const script = fileURLToPath(new URL(`./guardian${extname(import.meta.url)}`, import.meta.url));
+    const { NODE_OPTIONS: _, DOTNET_DiagnosticPorts: __, ...env } = process.env;
+    const child = spawn(process.execPath, [script, path], {
+      cwd: '/',
+      // Its own session: Ctrl-C and the end of the terminal are not for it.
+      detached: true,
+      env,
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    child.unref();
+    (child.stdin as unknown as { unref(): void }).unref();
+    child.stdin?.on('error', () => {});
+    child.on('error', () => {});
+    child.on('exit', () => {
+      if (released || restarts-- === 0) return;
+      current = start();
+      for (const line of told) current.stdin?.write(line);
+    });
+    return child;
+  }
+
+  return {
+    tell(line) {
+      told.push(line);
+      current.stdin?.write(line);
+    },
+    release() {
+      released = true;
+      current.stdin?.end();
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname } from 'node:path';
+import { parseStat } from '../read/procfs/process.ts';
+import { resumeRuntime } from './diagnostics/commands.ts';
+import { openReversePort } from './diagnostics/reverse-port.ts';
+
+/**
+ * The guardian: a process of its own, started before the target, that makes sure nothing ever waits for a recorder that
+ * is gone. While the recorder lives it only waits for the end of its standard input, which the kernel closes however
+ * the recorder dies. Then it takes over the diagnostics port, resumes every runtime that comes, stays until no process
+ * is left that could start one that waits, removes the port and ends.
+ *
+ * Argument: path of the port. Standard input: a line `settled PID STARTTICKS` for each process that runs and whose
+ * children will not wait, though its own environment says so. docs/runtime-facts.md has the measurements behind this.
+ */
+const [, , port] = process.argv;
+const settled = new Set<string>();
+
+const FIRST_SCAN_PAUSE = 100;
+const LONGEST_SCAN_PAUSE = 2_000;
+/** Of a process that starts another and ends, one scan can miss both; with a pause between, the second finds the child. */
+const EMPTY_SCANS = 2;
+
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => {});
+
+let input = '';
+process.stdin.setEncoding('utf8');
+process.stdin.on('data', (text) => {
+  input += text;
+  for (const match of input.matchAll(/settled (\S+ \S+)\n/g)) settled.add(match[1]);
+  input = input.slice(input.lastIndexOf('\n') + 1);
+});
+process.stdin.on('error', takeOver);
+process.stdin.on('close', takeOver);
+
+let taken = false;
+function takeOver(): void {
+  if (taken) return;
+  taken = true;
+  leaveWhenNobodyWaits(0, FIRST_SCAN_PAUSE);
+}
+
+/** Listens only once somebody may come: after most recordings nobody is left, and nothing was to be done. */
+let listening = false;
+function listen(): void {
+  if (listening) return;
+  listening = true;
+  mkdirSync(dirname(port), { recursive: true, mode: 0o700 });
+  rmSync(port, { force: true });
+  const server = createServer();
+  openReversePort(server, (runtime) => {
+    // The answer does not matter: a runtime that runs already refuses, one that dies needs nothing.
+    resumeRuntime(runtime.connect).catch(() => {});
+  });
+  server.on('error', () => {
+    listening = false;
+  });
+  server.listen(port);
+}
+
+function leaveWhenNobodyWaits(emptyScans: number, pause: number): void {
+  const found = someoneMayWait();
+  if (found) listen();
+  const empty = found ? 0 : emptyScans + 1;
+  if (empty >= EMPTY_SCANS) {
+    rmSync(dirname(port), { recursive: true, force: true });
+    process.exit(0);
+  }
+  setTimeout(leaveWhenNobodyWaits, pause, empty, found ? Math.min(pause * 1.2, LONGEST_SCAN_PAUSE) : FIRST_SCAN_PAUSE);
+}
+
+/** Whether any process has our port with "suspend" in its environment and is not settled. */
+function someoneMayWait(): boolean {
+  const needle = Buffer.from(`${port},suspend`);
+  for (const pid of readdirSync('/proc')) {
+    if (!/^\d+$/.test(pid)) continue;
+    try {
+      if (!readFileSync(`/proc/${pid}/environ`).includes(needle)) continue;
+      const ticks = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.startTicks;
+      if (!settled.has(`${pid} ${ticks}`)) return true;
+    } catch {
+      // Ended meanwhile, or of another user and so no child of ours.
+    }
+  }
+  return false;
+}
