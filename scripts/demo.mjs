@@ -3,7 +3,6 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { samplePath } from './samples.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, '.build', 'demo');
@@ -11,7 +10,7 @@ const trace = join(folder, 'story1.memsurge');
 mkdirSync(folder, { recursive: true });
 rmSync(trace, { recursive: true, force: true });
 
-memsurge('run', '-o', trace, '--', samplePath('story1'));
+memsurge('run', '-o', trace, '--', join(root, '.build', 'samples', 'story1', 'net10.0', 'story1'));
 memsurge('report', trace);
 memsurge('top', trace, '--by', 'heap');
 memsurge('top', trace, '--type', 'System.Byte[]', '--by', 'function', '--limit', '5');

@@ -19,7 +19,7 @@ export async function buildIfChanged(folder, project, outputs) {
   const upToDate = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
   if (upToDate && outputs.every((path) => existsSync(join(ROOT, path)))) return;
 
-  console.log(`Building ${folder} (the first time takes a minute)`);
+  console.error(`setup: ${folder} …`);
   mkdirSync(BUILD, { recursive: true });
   rmSync(stamp, { force: true });
   // No build servers: they would outlive this script.

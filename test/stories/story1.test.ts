@@ -1,0 +1,94 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { dotnetTrace } from '../support/judges.ts';
+import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { type Framework, samplePath } from '../support/samples.ts';
+
+/** What the program allocates and keeps: 30 attachments of 100 MiB. */
+const ATTACHMENTS_BYTES = 30 * 100 * 1024 * 1024;
+
+const source = fileURLToPath(new URL('../../samples/story1/Program.cs', import.meta.url));
+const ALLOCATING_LINE =
+  readFileSync(source, 'utf8')
+    .split('\n')
+    .findIndex((line) => line.includes('new byte[AttachmentBytes]')) + 1;
+
+const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net9.0', 'net10.0'];
+
+/** Every step of the story on one trace; `seen` is the part of the 30 attachments that the trace must hold at least. */
+async function tellsTheStory(trace: string, seen = 1): Promise<void> {
+  const heaps = await ask('top', trace, '--by', 'heap');
+  expect(heaps.rows[0].name).toBe('loh');
+  expect(heaps.rows[0].share).toBeGreaterThan(0.95);
+  expect(heaps.total.bytes).toBeGreaterThan(seen * ATTACHMENTS_BYTES);
+  expect(heaps.total.bytes).toBeLessThan(1.05 * ATTACHMENTS_BYTES);
+
+  const types = await ask('top', trace, '--by', 'type');
+  expect(types.rows[0].name).toBe('System.Byte[]');
+
+  const functions = await ask('top', trace, '--type', 'System.Byte[]', '--by', 'function');
+  expect(functions.rows[0].name).toBe('CustomerService.Program.LoadCustomerAttachments');
+  expect(functions.rows[0].share).toBeGreaterThan(0.99);
+
+  const lines = await ask('top', trace, '--type', 'System.Byte[]', '--by', 'line');
+  expect(lines.rows[0]).toMatchObject({ file: source, line: ALLOCATING_LINE });
+  expect(lines.rows[0].share).toBeGreaterThan(0.99);
+
+  const code = await memsurge('code', trace, 'LoadCustomerAttachments');
+  expect(code.stdout).toMatch(/[\d.]+ GiB.*\bnew byte\[AttachmentBytes\]/);
+
+  const report = await memsurge('report', trace);
+  expect(report.status).toBe(0);
+  for (const word of ['System.Byte[]', 'LoadCustomerAttachments', `Program.cs:${ALLOCATING_LINE}`]) {
+    expect(report.stdout).toContain(word);
+  }
+}
+
+let folder: string;
+beforeAll(async () => {
+  folder = await scratchFolder();
+});
+
+describe.each(FRAMEWORKS)('story 1 on %s', (framework) => {
+  test('is told by a launched recording', async () => {
+    const trace = join(folder, `run-${framework}.memsurge`);
+    const { status, stdout } = await memsurge('run', '-o', trace, '--', samplePath('story1', framework));
+    expect(status).toBe(0);
+    expect(stdout).toContain(`30 attachments, ${ATTACHMENTS_BYTES} bytes`);
+    await tellsTheStory(trace);
+
+    const heap = await memsurge('heap', trace);
+    expect(heap.stdout).toMatch(/loh/i);
+  });
+
+  test('is told by an attached recording', async () => {
+    const trace = join(folder, `attach-${framework}.memsurge`);
+    const target = start(samplePath('story1', framework), ['--delay', '150']);
+    await until(() => target.output().includes('Loaded 5 attachments'));
+    const recorder = await memsurge('attach', String(target.child.pid), '-o', trace);
+    expect(recorder.status).toBe(0);
+    expect(await target.finished).toMatchObject({ status: 0 });
+    expect(await target.finished).toMatchObject({ stdout: expect.stringContaining('30 attachments') });
+    await tellsTheStory(trace, 0.5);
+  });
+
+  test('is told by a .nettrace that dotnet-trace made', async () => {
+    const trace = join(folder, `${framework}.nettrace`);
+    await dotnetTrace('gc-verbose', trace, samplePath('story1', framework));
+    await tellsTheStory(trace);
+  });
+});
+
+test('Ctrl-C stops an attached recording, keeps it, and leaves the program alone', async () => {
+  const trace = join(folder, 'ctrl-c.memsurge');
+  const target = start(samplePath('story1'), ['--delay', '300']);
+  await until(() => target.output().includes('Loaded 5 attachments'));
+  const recorder = startMemsurge('attach', String(target.child.pid), '-o', trace);
+  await until(() => target.output().includes('Loaded 10 attachments'));
+  recorder.child.kill('SIGINT');
+  expect((await recorder.finished).status).toBe(0);
+  await tellsTheStory(trace, 0.05);
+  expect(await target.finished).toMatchObject({ status: 0, stdout: expect.stringContaining('30 attachments') });
+});
