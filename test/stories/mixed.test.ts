@@ -1,0 +1,127 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Row } from '../../src/query/rows.ts';
+import { ask, memsurge, scratchFolder } from '../support/memsurge.ts';
+import { type Framework, samplePath } from '../support/samples.ts';
+
+interface Truth {
+  readonly bytes: number;
+  readonly rows: readonly {
+    thread: string;
+    type: string;
+    heap: string;
+    member: string;
+    file: string;
+    line: number;
+    objects: number;
+    bytes: number;
+  }[];
+}
+
+/**
+ * The program's own exact bytes by `key`. Its ledger counts only what it means to allocate: the runtime allocates a
+ * little beside it, so a group may hold up to this much more.
+ */
+const UNCOUNTED_BYTES = 4_000_000;
+
+function exactBy(truth: Truth, key: (row: Truth['rows'][number]) => string): Map<string, number> {
+  const groups = new Map<string, number>();
+  for (const row of truth.rows) groups.set(key(row), (groups.get(key(row)) ?? 0) + row.bytes);
+  return groups;
+}
+
+/**
+ * The stated interval covers the truth 95 % of the time; a suite must not fail one run in twenty. Twice the half-width
+ * is four standard deviations.
+ */
+function expectWithinStatedError(name: string, exact: number, row: Row | undefined): void {
+  expect(row, `${name} has a row`).toBeDefined();
+  const { bytes, error = 0 } = row as Row;
+  const allowed = 2 * error * bytes + UNCOUNTED_BYTES;
+  expect(Math.abs(bytes - exact), `${name}: ${bytes} ± ${error}, exact ${exact}`).toBeLessThan(allowed);
+}
+
+const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net10.0'];
+
+describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) => {
+  const folder = await scratchFolder();
+  const trace = join(folder, 'mixed.memsurge');
+  const run = await memsurge('run', '-o', trace, '--', samplePath('mixed', framework));
+  const truth: Truth = JSON.parse(run.stdout);
+
+  test('is recorded without a change to its output or exit code', () => {
+    expect(run.status).toBe(0);
+    expect(truth.bytes).toBeGreaterThan(2e9);
+  });
+
+  test('has its total within the stated error', async () => {
+    const { total } = await ask('top', trace, '--by', 'kind');
+    expectWithinStatedError('total', truth.bytes, { name: 'total', share: 1, ...total });
+  });
+
+  test('has its heaps within the stated error', async () => {
+    const { rows } = await ask('top', trace, '--by', 'heap');
+    for (const [heap, exact] of exactBy(truth, (row) => row.heap)) {
+      expectWithinStatedError(
+        heap,
+        exact,
+        rows.find((row) => row.name === heap),
+      );
+    }
+  });
+
+  test('has its types within the stated error', async () => {
+    const { rows } = await ask('top', trace, '--by', 'type', '--limit', '1000');
+    for (const [type, exact] of exactBy(truth, (row) => row.type)) {
+      expectWithinStatedError(
+        type,
+        exact,
+        rows.find((row) => row.name === type),
+      );
+    }
+  });
+
+  test('has its threads within the stated error', async () => {
+    const { rows } = await ask('top', trace, '--by', 'thread', '--limit', '1000');
+    for (const [thread, exact] of exactBy(truth, (row) => row.thread)) {
+      // The thread pool's threads share one name in the program's ledger.
+      const same = rows.filter((row) => row.name.startsWith(thread === '' ? '.NET TP' : `${thread} (`));
+      if (same.length === 1) expectWithinStatedError(thread, exact, same[0]);
+      else expect(thread, 'a named thread has one row').toMatch(/^(\.NET|)/);
+    }
+  });
+
+  test('has its lines within the stated error', async () => {
+    const { rows } = await ask('top', trace, '--by', 'line', '--limit', '1000');
+    for (const [line, exact] of exactBy(truth, (row) => `${row.file}:${row.line}`)) {
+      expectWithinStatedError(
+        line,
+        exact,
+        rows.find((row) => `${row.file}:${row.line}` === line),
+      );
+    }
+  });
+
+  test('names its functions as a reader of the source would', async () => {
+    const { rows } = await ask('top', trace, '--by', 'function', '--limit', '1000');
+    const names = rows.map((row) => row.name);
+    for (const name of [
+      'new Mixed.Order',
+      'Mixed.Sites.AsyncMethod',
+      'Mixed.Sites.Iterator',
+      'Mixed.Sites.Lambda.<lambda>',
+      'Mixed.Sites.LocalFunction.Fill',
+      'Mixed.Sites.Recursion',
+    ]) {
+      expect(names).toContain(name);
+    }
+  });
+
+  test('has rows that add up to the total, whatever is asked', async () => {
+    for (const dimension of ['kind', 'heap', 'type', 'thread', 'function', 'line', 'module', 'process']) {
+      const { rows, total } = await ask('top', trace, '--by', dimension, '--limit', '3');
+      const sum = rows.reduce((bytes, row) => bytes + row.bytes, 0);
+      expect(Math.abs(sum - total.bytes) / total.bytes, dimension).toBeLessThan(1e-9);
+    }
+  });
+});
