@@ -9,15 +9,15 @@ export const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 export const BUILD = join(ROOT, '.build');
 
 /**
- * Builds the C# `project` (a project or solution inside `folder`) unless `outputs` exist and no file of `folder` has
- * changed since. Paths are relative to the root.
+ * Builds the C# `project` (a project or solution inside `folder`, which is relative to the root) unless all of the paths
+ * `outputs` exist and no file of `folder` has changed since.
  * @throws Error with one clear message when dotnet is missing or the build fails.
  */
 export async function buildIfChanged(folder, project, outputs) {
   const stamp = join(BUILD, `${folder.replaceAll('/', '-')}.stamp`);
   const hash = hashOf(join(ROOT, folder));
   const upToDate = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
-  if (upToDate && outputs.every((path) => existsSync(join(ROOT, path)))) return;
+  if (upToDate && outputs.every((path) => existsSync(path))) return;
 
   console.error(`setup: ${folder} …`);
   mkdirSync(BUILD, { recursive: true });

@@ -5,7 +5,7 @@ import { BUILD, buildIfChanged, dotnet, runAsScript } from './dotnet.mjs';
 /** Builds the peers that tests and benchmarks compare memsurge with: TraceEvent's parsers and dotnet-trace. */
 export async function buildJudges() {
   const project = 'traceevent-judge/traceevent-judge.csproj';
-  await buildIfChanged('test/judges', project, ['.build/judges/traceevent-judge/traceevent-judge']);
+  await buildIfChanged('test/judges', project, [join(BUILD, 'judges', 'traceevent-judge', 'traceevent-judge')]);
   await installDotnetTrace();
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildIfChanged, ROOT, runAsScript } from './dotnet.mjs';
+import { BUILD, buildIfChanged, ROOT, runAsScript } from './dotnet.mjs';
 
 /**
  * Builds the C# programs of samples/ into .build/samples/NAME/FRAMEWORK/ when their sources have changed. Those for .NET
@@ -10,6 +10,11 @@ export async function buildSamples() {
   await buildIfChanged('samples', 'samples.slnx', executables());
 }
 
+/** Path of a sample's executable, whether it is built or not. */
+export function samplePath(name, framework = 'net10.0') {
+  return join(BUILD, 'samples', name, framework, name);
+}
+
 /** Every sample's executable for every framework its project names. */
 function executables() {
   return readdirSync(join(ROOT, 'samples'), { withFileTypes: true })
@@ -17,7 +22,7 @@ function executables() {
     .flatMap(({ name }) => {
       const project = readFileSync(join(ROOT, 'samples', name, `${name}.csproj`), 'utf8');
       const frameworks = /<TargetFrameworks?>(.*)<\//.exec(project)[1].split(';');
-      return frameworks.map((framework) => `.build/samples/${name}/${framework}/${name}`);
+      return frameworks.map((framework) => samplePath(name, framework));
     });
 }
 

@@ -3,6 +3,8 @@ using System.Text.Json.Serialization;
 using Mixed;
 
 // Allocates 2 GB whose heaps, types, threads and lines have fixed shares, and prints the exact answer as JSON.
+// The threads run one after another, or with --at-once all together: then AllocationTick, which takes every 100 KB of
+// the whole process in turn, gives some threads far more than their share.
 var threads = new List<Measured>();
 
 RunThreads(
@@ -26,7 +28,7 @@ RunThreads(
     }),
     ("functions", () =>
     {
-        foreach (var _ in Sites.Iterator(100)) { }
+        Sites.Drain(Sites.Iterator(100));
         Sites.Lambda(100)();
         Sites.LocalFunction(100);
         Sites.Recursion(100, depth: 150);
@@ -37,11 +39,18 @@ var rows = Ledger.AllRows();
 var answer = new Answer(rows.Sum(row => row.Objects), rows.Sum(row => row.Bytes), rows, threads);
 Console.WriteLine(JsonSerializer.Serialize(answer, AnswerJson.Default.Answer));
 
-// Runs each work on a thread of its own, all at once.
+// Runs each work on a thread of its own.
 void RunThreads(params (string Name, Action Work)[] works)
 {
-    var running = works.Select(work => new Thread(() => Measure(work.Name, work.Work)) { Name = work.Name }).ToList();
-    foreach (var thread in running) thread.Start();
+    var atOnce = args.Contains("--at-once");
+    var running = new List<Thread>();
+    foreach (var (name, work) in works)
+    {
+        var thread = new Thread(() => Measure(name, work)) { Name = name };
+        thread.Start();
+        if (!atOnce) thread.Join();
+        running.Add(thread);
+    }
     foreach (var thread in running) thread.Join();
 }
 

@@ -114,6 +114,16 @@ internal static class Sites
         }
     }
 
+    /// <summary>
+    /// Runs an iterator to its end. Not optimised: the JIT would inline the iterator here, and the stacks that the runtime
+    /// reports do not tell inlined frames.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.NoOptimization)]
+    public static void Drain<T>(IEnumerable<T> items)
+    {
+        foreach (var _ in items) { }
+    }
+
     public static IEnumerable<short[]> Iterator(int megabytes)
     {
         for (var i = 0; i < megabytes * 1000; i++)
