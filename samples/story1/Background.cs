@@ -15,7 +15,7 @@ internal static class Orders
                 recent.Enqueue(new Order(i, $"customer {i}", new decimal[10]));
                 if (recent.Count > 1000) recent.Dequeue();
             }
-            Thread.Sleep(20 + delay);
+            Thread.Sleep(50 + delay);
         }
     }
 }
@@ -29,7 +29,7 @@ internal static class Prices
         {
             var prices = new Dictionary<string, double>();
             for (var i = 0; i < 500; i++) prices[$"article {i}"] = i * 1.19;
-            Thread.Sleep(20 + delay);
+            Thread.Sleep(50 + delay);
         }
     }
 }

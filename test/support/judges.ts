@@ -47,6 +47,14 @@ export function dotnetTracePath(): string {
   return built('tools/dotnet-trace');
 }
 
+/**
+ * Records `command` with dotnet-trace into the file `output` under one of its profiles ("gc-verbose").
+ * @throws Error with what it printed when it fails.
+ */
+export async function dotnetTrace(profile: string, output: string, ...command: string[]): Promise<void> {
+  await promisify(execFile)(dotnetTracePath(), ['collect', '--profile', profile, '-o', output, '--', ...command]);
+}
+
 async function judge(mode: 'stream' | 'tracelog', file: string): Promise<unknown> {
   const program = built('judges/traceevent-judge/traceevent-judge');
   const { stdout } = await promisify(execFile)(program, [mode, file], { maxBuffer: 2 ** 28 });
