@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url';
 /** The diagnostics port of a recording, guarded: whatever happens to us, nobody waits at it for ever. */
 export interface GuardedPort {
   readonly server: Server;
+  /** Where it lies: no other recording has the same. */
+  readonly path: string;
   /** Value of DOTNET_DiagnosticPorts for the program we launch, and for what runtimes start themselves. */
   readonly launchValue: string;
   readonly childValue: string;
@@ -34,6 +36,7 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
   const rest = inherited ? `;${inherited}` : '';
   return {
     server,
+    path,
     launchValue: `${path},suspend${rest}`,
     childValue: `${path},nosuspend${rest}`,
     settled: (pid, startTicks) => guardian.tell(`settled ${pid} ${startTicks}\n`),

@@ -1,0 +1,34 @@
+import { Command } from 'commander';
+import { attach } from '../../record/attach.ts';
+import { TraceError } from '../../trace/errors.ts';
+
+export function attachCommand(): Command {
+  return new Command('attach')
+    .summary('record a running .NET process')
+    .description(
+      'Records a running .NET process (8, 9, 10) until Ctrl-C, the given duration, or its end. The process goes on.\n' +
+        'What it allocated before is not in the trace: record from the start with "memsurge run" to see that.',
+    )
+    .argument('<pid|name>', 'pid, or name as "memsurge ps" shows it')
+    .option('-d, --duration <time>', 'stop after this time, for example 30s, 500ms or 5m')
+    .option('-o, --output <file>', 'trace to write (default: NAME-yyyymmdd-hhmmss.memsurge)')
+    .option('--with-source', 'put the source text of the functions seen into the trace', false)
+    .addHelpText('after', '\nExamples:\n  memsurge attach shop\n  memsurge attach 4711 --duration 30s -o shop.memsurge')
+    .action(async (target: string, options: { duration?: string; output?: string; withSource: boolean }) => {
+      const duration = options.duration === undefined ? undefined : parseDuration(options.duration);
+      await attach({ target, duration, output: options.output, withSource: options.withSource });
+    });
+}
+
+const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+/** "30s", "500ms", "1.5m", "2h"; a bare number is seconds. Result in ms. */
+export function parseDuration(text: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text);
+  const duration = match ? Number(match[1]) * MILLISECONDS[match[2] ?? 's'] : 0;
+  // Node's timers hold 31 bits of ms.
+  if (duration <= 0 || duration >= 2 ** 31) {
+    throw new TraceError(`"${text}" is not a duration; write for example 30s, 500ms, 5m or 2h`);
+  }
+  return duration;
+}

@@ -1,0 +1,148 @@
+import { messageOf } from '../trace/errors.ts';
+import { monotonicNow } from './clock.ts';
+import { processInfo, resumeRuntime, setEnvironmentVariable } from './diagnostics/commands.ts';
+import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
+import { type AdvertisedRuntime, openReversePort } from './diagnostics/reverse-port.ts';
+import type { RecordingFolder } from './folder.ts';
+import type { GuardedPort } from './guard.ts';
+import { commandLine, describeProcess, findByEnvironment, readProc } from './proc.ts';
+import type { ProcSampler } from './proc-sampler.ts';
+import { type ChunkListener, type RecordedRuntime, recordRuntime, withTimeout } from './runtime-recorder.ts';
+
+/** The runtimes of a launched program: itself, if it is .NET, and every .NET process below it. */
+export interface RuntimeRoster {
+  /** Runtimes that connected. */
+  readonly count: number;
+  /** Tells the pid of the launched program. */
+  launched(pid: number): void;
+  /** The launched program has ended. */
+  rootEnded(words: string, time: number): void;
+  /** Ends recording: those that still run go on without us. */
+  stop(): Promise<void>;
+  close(): void;
+}
+
+/** How long a runtime may take to deliver the rest of its events when recording stops, ms. */
+const STOP_TIMEOUT = 5_000;
+
+/**
+ * Records every runtime that connects to the port, then lets it run. The launched program and its direct children wait
+ * for that, so that nothing of them is missed. Deeper processes do not wait: they may outlive the recording, and what
+ * they start must never depend on it; the names of what they compiled before are fetched afterwards.
+ */
+export function acceptRuntimes(
+  port: GuardedPort,
+  folder: RecordingFolder,
+  sampler: ProcSampler,
+  onChunk: ChunkListener | undefined,
+): RuntimeRoster {
+  const recorded: RecordedRuntime[] = [];
+  const starting = new Set<Promise<void>>();
+  let count = 0;
+  let rootPid: number | undefined;
+  let stopping: Promise<void> | undefined;
+
+  const reverse = openReversePort(port.server, (runtime) => {
+    count++;
+    const started = begin(runtime).finally(() => starting.delete(started));
+    starting.add(started);
+  });
+
+  async function begin(runtime: AdvertisedRuntime): Promise<void> {
+    const pid = findByEnvironment(runtime.pid, port.path) ?? runtime.pid;
+    const waits = environmentOf(pid).includes(port.launchValue);
+    try {
+      if (stopping === undefined) await record(runtime, pid, !waits);
+      if (waits && pid !== rootPid) await freeChildren(runtime, pid);
+    } catch (error) {
+      folder.warn(`process ${pid} was not recorded: ${messageOf(error)}`);
+    } finally {
+      if (waits) await resume(runtime, pid);
+    }
+  }
+
+  async function record(runtime: AdvertisedRuntime, pid: number, compiledBefore: boolean): Promise<void> {
+    const facts = describeProcess(pid);
+    const info = await processInfo(runtime.connect);
+    const one = await recordRuntime(
+      folder,
+      sampler,
+      runtime.connect,
+      {
+        pid,
+        parentPid: facts?.parentPid ?? 0,
+        commandLine: commandLine(facts?.arguments ?? [info.commandLine]),
+        info,
+      },
+      { compiledBefore, onChunk },
+    );
+    recorded.push(one);
+    void one.sampled.ended.then((exit) => {
+      one.process.endTime ??= monotonicNow();
+      if (exit !== undefined) one.process.exit ??= exit;
+      return folder.save();
+    });
+  }
+
+  /** A runtime reads its environment after it was resumed, so what we set now is what its children inherit. */
+  async function freeChildren(runtime: AdvertisedRuntime, pid: number): Promise<void> {
+    await setEnvironmentVariable(runtime.connect, 'DOTNET_DiagnosticPorts', port.childValue);
+    const startTicks = describeProcess(pid)?.startTicks;
+    if (startTicks !== undefined) port.settled(pid, startTicks);
+  }
+
+  return {
+    get count() {
+      return count;
+    },
+    launched(pid) {
+      rootPid = pid;
+    },
+    rootEnded(words, time) {
+      const root = recorded.findLast((one) => one.process.pid === rootPid)?.process;
+      if (root === undefined) return;
+      root.exit = words;
+      root.endTime ??= time;
+    },
+    stop() {
+      stopping ??= (async () => {
+        await withTimeout(Promise.allSettled(starting), STOP_TIMEOUT);
+        await Promise.all(recorded.map(stopOne));
+      })();
+      return stopping;
+    },
+    close() {
+      reverse.close();
+    },
+  };
+}
+
+async function stopOne(one: RecordedRuntime): Promise<void> {
+  one.sampled.lookOnce();
+  if (one.sampled.over || one.process.endTime !== undefined) {
+    await withTimeout(one.streamsEnded, STOP_TIMEOUT);
+    return;
+  }
+  await one.stop(STOP_TIMEOUT);
+  one.process.exit ??= 'still running when the recording stopped';
+}
+
+/** Lets a runtime go on; when its own connection fails, through its diagnostics socket. */
+async function resume(runtime: AdvertisedRuntime, pid: number): Promise<void> {
+  try {
+    await resumeRuntime(runtime.connect);
+  } catch {
+    if (describeProcess(pid) === undefined) return;
+    await findEndpoint(pid)
+      .then((path) => resumeRuntime(endpointConnect(path)))
+      .catch(() => {});
+  }
+}
+
+function environmentOf(pid: number): string {
+  try {
+    return readProc(pid, 'environ');
+  } catch {
+    return '';
+  }
+}

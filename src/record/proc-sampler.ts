@@ -1,0 +1,232 @@
+import { closeSync, openSync, readdirSync, readFileSync, readSync, type WriteStream } from 'node:fs';
+import { constants } from 'node:os';
+import { imageRow, rssRow, threadRow } from '../read/procfs/parts.ts';
+import { parseImageMappings, parseRssBytes, parseStat } from '../read/procfs/process.ts';
+import type { ManifestProcess } from '../trace/manifest.ts';
+import { monotonicNow } from './clock.ts';
+import type { RecordingFolder } from './folder.ts';
+
+/**
+ * Samples /proc of the recorded processes: resident set every 25 ms, images when code was loaded, thread names each
+ * second. Reading status takes about 0.1 ms, maps 0.5 to 2 ms.
+ */
+export interface ProcSampler {
+  add(process: ManifestProcess): SampledProcess;
+  /** Resident set of all processes together, bytes. */
+  readonly rss: number;
+  close(): void;
+}
+
+export interface SampledProcess {
+  /** True when the process has ended, or sampling was stopped. */
+  readonly over: boolean;
+  /** Code may have been loaded: look at the images soon. */
+  codeLoaded(): void;
+  /** Reads images and thread names now, for the process is about to go. */
+  lookOnce(): void;
+  /** Settles when the process has ended, with how if that could be seen. */
+  readonly ended: Promise<string | undefined>;
+  stop(): void;
+}
+
+const RSS_INTERVAL = 25;
+/** Sampling may take at most this part of the recorder's time, however many processes there are. */
+const BUSY_SHARE = 0.05;
+const THREADS_INTERVAL = 1_000;
+const IMAGES_INTERVAL = 250;
+/** Rows reach the file this often: what a killed recorder loses. */
+const FLUSH_INTERVAL = 500;
+
+export function startProcSampler(folder: RecordingFolder): ProcSampler {
+  const all = new Set<Sampling>();
+  let timer = setTimeout(tick, RSS_INTERVAL);
+
+  function tick(): void {
+    const start = monotonicNow();
+    for (const one of all) {
+      one.sample(start);
+      if (one.over) all.delete(one);
+    }
+    const took = (monotonicNow() - start) / 1e6;
+    timer = setTimeout(tick, Math.max(RSS_INTERVAL, took / BUSY_SHARE));
+  }
+
+  return {
+    add(process) {
+      const one = sampling(folder, process);
+      all.add(one);
+      one.sample(monotonicNow());
+      return one;
+    },
+    get rss() {
+      return [...all].reduce((sum, one) => sum + one.rss, 0);
+    },
+    close() {
+      clearTimeout(timer);
+      for (const one of all) one.stop();
+    },
+  };
+}
+
+interface Sampling extends SampledProcess {
+  /** Last resident set, bytes. */
+  readonly rss: number;
+  sample(now: number): void;
+}
+
+function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
+  const { pid, id } = process;
+  const proc = `/proc/${pid}`;
+  const rssPart = folder.part(`process/${id}.csv`);
+  const imagePart = folder.part(`process/${id}.images.csv`);
+  const threadPart = folder.part(`process/${id}.threads.csv`);
+  const buffer = Buffer.alloc(8192);
+  const seenImages = new Set<string>();
+  const names = new Map<number, string>();
+  let resolveEnded: (exit: string | undefined) => void = () => {};
+  const ended = new Promise<string | undefined>((resolve) => {
+    resolveEnded = resolve;
+  });
+
+  // Open files stay with this process: when its pid is used again, they fail instead of showing another.
+  let status = open(`${proc}/status`);
+  const stat = open(`${proc}/stat`);
+  let rss = 0;
+  let rows = '';
+  let lastFlush = 0;
+  let lastThreads = 0;
+  let lastImages = 0;
+  let imagesWanted = true;
+  let over = false;
+
+  function open(path: string): number {
+    try {
+      return openSync(path, 'r');
+    } catch {
+      return -1;
+    }
+  }
+
+  function read(file: number): string {
+    try {
+      return file < 0 ? '' : buffer.toString('latin1', 0, readSync(file, buffer, 0, buffer.length, 0));
+    } catch {
+      return '';
+    }
+  }
+
+  function sample(now: number): void {
+    const bytes = parseRssBytes(read(status));
+    if (bytes === undefined) {
+      end();
+      return;
+    }
+    if (bytes !== rss) {
+      rss = bytes;
+      rows += rssRow(now, bytes);
+    }
+    if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
+    if (imagesWanted && now - lastImages > IMAGES_INTERVAL * 1e6) lookAtImages(now);
+    if (now - lastThreads > THREADS_INTERVAL * 1e6) lookAtThreads(now);
+  }
+
+  function flush(now: number): void {
+    lastFlush = now;
+    if (rows !== '') write(rssPart, rows);
+    rows = '';
+  }
+
+  function lookAtImages(now: number): void {
+    lastImages = now;
+    imagesWanted = false;
+    let text = '';
+    for (const { base, end, path } of images()) {
+      const key = `${base} ${path}`;
+      if (seenImages.has(key)) continue;
+      seenImages.add(key);
+      text += imageRow(now, base, end, path);
+    }
+    if (text !== '') write(imagePart, text);
+  }
+
+  function images() {
+    try {
+      return parseImageMappings(readFileSync(`${proc}/maps`, 'utf8'));
+    } catch {
+      return [];
+    }
+  }
+
+  function lookAtThreads(now: number): void {
+    lastThreads = now;
+    let text = '';
+    for (const task of tasks()) {
+      try {
+        const name = readFileSync(`${proc}/task/${task}/comm`, 'utf8').trimEnd();
+        if (names.get(Number(task)) === name) continue;
+        names.set(Number(task), name);
+        text += threadRow(Number(task), name.replaceAll('\n', ' '));
+      } catch {
+        // The thread has ended.
+      }
+    }
+    if (text !== '') write(threadPart, text);
+  }
+
+  function tasks(): string[] {
+    try {
+      return readdirSync(`${proc}/task`);
+    } catch {
+      return [];
+    }
+  }
+
+  function write(part: WriteStream, text: string): void {
+    if (!folder.failed) part.write(text);
+  }
+
+  function end(): void {
+    const { state, waitStatus } = parseStat(read(stat)) ?? {};
+    stop();
+    resolveEnded(state === 'Z' && waitStatus !== undefined ? exitWords(waitStatus) : undefined);
+  }
+
+  function stop(): void {
+    if (over) return;
+    over = true;
+    flush(0);
+    for (const part of [rssPart, imagePart, threadPart]) part.end();
+    for (const file of [status, stat]) if (file >= 0) closeSync(file);
+    status = -1;
+  }
+
+  return {
+    get rss() {
+      return rss;
+    },
+    get over() {
+      return over;
+    },
+    ended,
+    codeLoaded() {
+      imagesWanted = true;
+    },
+    lookOnce() {
+      if (over) return;
+      const now = monotonicNow();
+      lookAtImages(now);
+      lookAtThreads(now);
+      sample(now);
+    },
+    sample,
+    stop,
+  };
+}
+
+/** A wait status, as wait(2) gives it, in words. */
+function exitWords(waitStatus: number): string {
+  const signal = waitStatus & 0x7f;
+  if (signal === 0) return `exit code ${waitStatus >> 8}`;
+  const name = Object.entries(constants.signals).find(([, number]) => number === signal)?.[0];
+  return `killed by ${name ?? `signal ${signal}`}`;
+}

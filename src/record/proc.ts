@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { parseCmdline, parseStat, parseStatus } from '../read/procfs/process.ts';
+
+/** What /proc tells about a process; undefined when it has ended. */
+export function describeProcess(
+  pid: number,
+): { parentPid: number; uid: number; startTicks: string; arguments: string[]; rss: number } | undefined {
+  try {
+    const status = parseStatus(readProc(pid, 'status'));
+    const stat = parseStat(readProc(pid, 'stat'));
+    if (stat === undefined || stat.state === 'Z') return undefined;
+    return {
+      parentPid: status.parentPid,
+      uid: status.uid,
+      startTicks: stat.startTicks,
+      arguments: parseCmdline(readProc(pid, 'cmdline')),
+      rss: status.rss ?? 0,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+export const readProc = (pid: number, file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8');
+
+export function allPids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** The pid here of a process that calls itself `innerPid` and has `environment` in its environment. */
+export function findByEnvironment(innerPid: number, environment: string): number | undefined {
+  const fits = (pid: number) => {
+    try {
+      return (
+        readFileSync(`/proc/${pid}/environ`).includes(environment) &&
+        parseStatus(readProc(pid, 'status')).namespacePids.at(-1) === innerPid
+      );
+    } catch {
+      return false;
+    }
+  };
+  return fits(innerPid) ? innerPid : allPids().find(fits);
+}
+
+/** Arguments as one line a shell would take. */
+export function commandLine(args: readonly string[]): string {
+  return args.map((one) => (/^[\w@%+=:,./-]+$/.test(one) ? one : `'${one.replaceAll("'", `'\\''`)}'`)).join(' ');
+}
+
+/** What a person calls the program: "shop" for `dotnet /app/shop.dll`, else the name of the executable. */
+export function programOf(args: readonly string[]): string {
+  const base = (path: string) => path.split('/').at(-1) ?? '';
+  const program = base(args[0] ?? '');
+  const assembly = args.slice(1).find((one) => !one.startsWith('-'));
+  return program === 'dotnet' && assembly?.endsWith('.dll') ? base(assembly).slice(0, -4) : program;
+}

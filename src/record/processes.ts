@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { messageOf, TraceError } from '../trace/errors.ts';
+import { type ProcessInfo, processInfo } from './diagnostics/commands.ts';
+import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
+import { allPids, commandLine, describeProcess, programOf } from './proc.ts';
+import { withTimeout } from './runtime-recorder.ts';
+
+/** A .NET process on this machine. */
+export interface DotnetProcess {
+  readonly pid: number;
+  /** Name of the program's assembly, else of its executable. */
+  readonly name: string;
+  /** For example "10.0.12"; empty when it does not say. */
+  readonly runtimeVersion: string;
+  readonly commandLine: string;
+  /** Resident set, bytes. */
+  readonly rss: number;
+  /** Why it cannot be attached to; undefined when it can. */
+  readonly obstacle: string | undefined;
+}
+
+/** How long a process may take to say who it is, ms: one that is stopped must not hold up the list. */
+const ASK_TIMEOUT = 1_000;
+
+/** All .NET processes that can be seen from here, by pid. */
+export async function listDotnetProcesses(): Promise<DotnetProcess[]> {
+  const found = await Promise.all(candidates().map(look));
+  return found.filter((one) => one !== undefined).sort((a, b) => a.pid - b.pid);
+}
+
+/**
+ * The pid of `target`: a number, or the name of a .NET process as {@link listDotnetProcesses} gives it, in full or in part.
+ * @throws TraceError when none or several fit.
+ */
+export async function findTarget(target: string): Promise<number> {
+  if (/^\d+$/.test(target)) return Number(target);
+  const all = await listDotnetProcesses();
+  const wanted = target.toLowerCase();
+  const named = all.filter((one) => one.name.toLowerCase() === wanted);
+  const fitting = named.length > 0 ? named : all.filter((one) => one.name.toLowerCase().includes(wanted));
+  if (fitting.length === 0) {
+    throw new TraceError(`no .NET process is called "${target}"; "memsurge ps" lists those that run`);
+  }
+  if (fitting.length > 1) {
+    const list = fitting.map((one) => `  ${one.pid}  ${one.name}  ${one.commandLine}`).join('\n');
+    throw new TraceError(`${fitting.length} processes are called "${target}", choose one by its pid:\n${list}`);
+  }
+  return fitting[0].pid;
+}
+
+/** Asks who listens at `path`. @throws TraceError that says why there is no answer. */
+export async function askProcess(pid: number, path: string): Promise<ProcessInfo> {
+  try {
+    return await processInfo(endpointConnect(path));
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new TraceError(
+        `no permission to attach to process ${pid}: run memsurge as the user it belongs to, or as root`,
+      );
+    }
+    if (code === 'ECONNREFUSED' || code === 'ENOENT')
+      throw new TraceError(`process ${pid} has ended, or is just ending`);
+    if (error instanceof TraceError) throw error;
+    throw new TraceError(`process ${pid} cannot be recorded: ${messageOf(error)}`);
+  }
+}
+
+/** Processes with the runtime mapped, and those whose socket we see but whose maps we may not read. */
+function candidates(): number[] {
+  const sockets = new Set<number>();
+  for (const folder of new Set([tmpdir(), '/tmp'])) {
+    for (const name of readFolder(folder)) {
+      const match = /^dotnet-diagnostic-(\d+)-(\d+)-socket$/.exec(name);
+      if (match && describeProcess(Number(match[1]))?.startTicks === match[2]) sockets.add(Number(match[1]));
+    }
+  }
+  return allPids().filter((pid) => sockets.has(pid) || hasRuntime(pid));
+}
+
+function readFolder(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function hasRuntime(pid: number): boolean {
+  try {
+    return /\/libcoreclr\.so|\/System\.Private\.CoreLib\.dll/.test(readFileSync(`/proc/${pid}/maps`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+async function look(pid: number): Promise<DotnetProcess | undefined> {
+  const facts = describeProcess(pid);
+  if (facts === undefined) return undefined;
+  let info: ProcessInfo | undefined;
+  let obstacle: string | undefined = 'does not answer: stopped, or held by a debugger';
+  await withTimeout(
+    findEndpoint(pid)
+      .then((path) => askProcess(pid, path))
+      .then(
+        (answer) => {
+          info = answer;
+          obstacle = undefined;
+        },
+        (error) => {
+          obstacle = messageOf(error);
+        },
+      ),
+    ASK_TIMEOUT,
+  );
+  return {
+    pid,
+    name: info?.entryAssembly || programOf(facts.arguments),
+    runtimeVersion: info?.runtimeVersion.split('+')[0] ?? '',
+    commandLine: commandLine(facts.arguments),
+    rss: facts.rss,
+    obstacle,
+  };
+}

@@ -1,0 +1,116 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { messageOf, TraceError } from '../trace/errors.ts';
+import { acceptRuntimes } from './children.ts';
+import { monotonicNow } from './clock.ts';
+import { createRecordingFolder } from './folder.ts';
+import { openGuardedPort } from './guard.ts';
+import { showLive } from './live.ts';
+import { chooseOutput } from './output.ts';
+import { pack } from './pack.ts';
+import { programOf } from './proc.ts';
+import { startProcSampler } from './proc-sampler.ts';
+import { say, TOOL } from './say.ts';
+
+export interface RunOptions {
+  readonly command: readonly string[];
+  /** File to write; by default named after the program and the time. */
+  readonly output: string | undefined;
+  readonly withSource: boolean;
+}
+
+/**
+ * Launches a program, records it and every .NET process it starts until it ends, and writes the trace. The program has
+ * our standard streams and our terminal; it gets Ctrl-C from the terminal itself, and SIGTERM and SIGHUP from us.
+ *
+ * @returns the program's exit code; 128 + number of the signal that ended it, as a shell says it.
+ * @throws TraceError when it cannot be started or the trace cannot be written.
+ */
+export async function run(options: RunOptions): Promise<number> {
+  const output = await chooseOutput(options.output, programOf(options.command));
+  const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
+  const sampler = startProcSampler(folder);
+  const port = await openGuardedPort(process.env.DOTNET_DiagnosticPorts);
+  // The program prints on the same terminal: a live line would tear its output apart.
+  const live = await showLive(folder, sampler, !process.stdout.isTTY);
+  const runtimes = acceptRuntimes(port, folder, sampler, live.onChunk);
+  folder.onFailure((text) => {
+    say(text);
+    void runtimes.stop();
+  });
+
+  const target = await launch(options.command, port.launchValue).catch(async (error) => {
+    runtimes.close();
+    port.release();
+    sampler.close();
+    live.close();
+    await folder.remove();
+    throw error;
+  });
+  runtimes.launched(target.pid);
+  const { code, words } = await target.ended;
+  target.restoreSignals();
+
+  runtimes.rootEnded(words, monotonicNow());
+  await runtimes.stop();
+  runtimes.close();
+  port.release();
+  sampler.close();
+  if (runtimes.count === 0) folder.warn(NO_RUNTIME);
+  await folder.finish();
+  await pack(folder.path, output, options.withSource, live);
+  if (runtimes.count === 0) say(NO_RUNTIME);
+  return code;
+}
+
+const NO_RUNTIME =
+  'no .NET runtime connected: the program is not .NET, starts it without its environment, or has DOTNET_EnableDiagnostics=0';
+
+interface Launched {
+  readonly pid: number;
+  readonly ended: Promise<{ code: number; words: string }>;
+  restoreSignals(): void;
+}
+
+async function launch(command: readonly string[], diagnosticPorts: string): Promise<Launched> {
+  const child = spawn(command[0], command.slice(1), {
+    stdio: 'inherit',
+    env: { ...process.env, DOTNET_DiagnosticPorts: diagnosticPorts },
+  });
+  const restoreSignals = passSignals(child);
+  const ended = new Promise<{ code: number; words: string }>((resolve) => {
+    child.once('exit', (code, signal) =>
+      resolve(
+        signal === null
+          ? { code: code ?? 0, words: `exit code ${code}` }
+          : { code: 128 + constants.signals[signal], words: `killed by ${signal}` },
+      ),
+    );
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', (error: NodeJS.ErrnoException) => reject(new TraceError(whyNotStarted(command[0], error))));
+  }).catch((error) => {
+    restoreSignals();
+    throw error;
+  });
+  return { pid: child.pid!, ended, restoreSignals };
+}
+
+function whyNotStarted(program: string, error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return `${program}: command not found`;
+  if (error.code === 'EACCES') return `${program}: not an executable file; start a .dll with "dotnet ${program}"`;
+  return `cannot start ${program} (${messageOf(error)})`;
+}
+
+/** While the program runs, what the terminal sends to both of us is the program's business, and the rest goes on to it. */
+function passSignals(child: ChildProcess): () => void {
+  const ignore = () => {};
+  const forward = (signal: NodeJS.Signals) => child.kill(signal);
+  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, ignore);
+  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
+  return () => {
+    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.off(signal, ignore);
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, forward);
+  };
+}
