@@ -1,0 +1,153 @@
+import { readFile } from 'node:fs/promises';
+import { Command } from 'commander';
+import { type CodeAnswer, code } from '../../query/code.ts';
+import type { Row } from '../../query/rows.ts';
+import { messageOf } from '../../trace/errors.ts';
+import type { Trace } from '../../trace/tables.ts';
+import { formatBytes, formatCount, formatError, formatShare } from '../format.ts';
+import { headline, printJson, printWarnings, rowName } from '../print.ts';
+import type { Shell } from '../shell.ts';
+import { formatTable } from '../table.ts';
+import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+
+/** Lines shown before and after the function. */
+const CONTEXT = 2;
+const DEFAULT_LINES = 200;
+
+export function codeCommand(shell: Shell): Command {
+  const command = new Command('code')
+    .description('The source of a function with the bytes that each line allocated')
+    .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
+    .argument('<function>', 'name of the function, or its last part');
+  return addViewOptions(command, `source lines shown (default ${DEFAULT_LINES})`)
+    .addHelpText(
+      'after',
+      `${FILTER_HELP}
+
+A line's bytes are what it allocated itself or by what it called. The source comes from the trace if it was recorded
+with --with-source, else from where the program was built.
+
+Examples:
+  memsurge code app.memsurge LoadCustomerAttachments
+  memsurge code app.memsurge 'Shop.Orders.Load' --type 'System.Byte[]'`,
+    )
+    .action(async (path: string, name: string, options: ViewOptions) => {
+      const view = viewFrom(options);
+      const trace = await shell.open(path);
+      const answer = code(trace, view, name);
+      const source = await findSource(trace, answer);
+      if (options.json) {
+        printJson(shell, withText(answer, source));
+        return;
+      }
+      shell.out([answer.function, answer.module, answer.path].filter((part) => part !== '').join(' · '));
+      shell.out(headline(answer));
+      shell.out('');
+      shell.out(formatCode(shell, answer, source.lines, options.limit ?? DEFAULT_LINES));
+      printWarnings(shell, [...answer.warnings, ...source.warnings]);
+    });
+}
+
+interface Source {
+  /** Undefined when the text was not found. */
+  readonly lines: readonly string[] | undefined;
+  readonly warnings: readonly string[];
+}
+
+/** The text of the function's file: from the trace, else from the path the symbols state. */
+async function findSource(trace: Trace, answer: CodeAnswer): Promise<Source> {
+  if (answer.path === '') {
+    const reason = `no source file is known for ${answer.function}: its module had no symbols (PDB) when it was recorded`;
+    return { lines: undefined, warnings: [reason] };
+  }
+  let text = trace.files.text[trace.files.path.indexOf(answer.path)];
+  try {
+    text ??= await readFile(answer.path, 'utf8');
+  } catch (error) {
+    const looked = `looked in the trace and at ${answer.path} (${messageOf(error)})`;
+    return { lines: undefined, warnings: [`source not found: ${looked}; record with --with-source to keep it`] };
+  }
+  const lines = text.split(/\r?\n/);
+  const last = Math.max(answer.lastLine, ...answer.rows.filter(isIn(answer)).map((row) => row.line ?? 0));
+  const warnings =
+    last > lines.length ? [`${answer.path} has changed since it was built: it ends before line ${last}`] : [];
+  return { lines, warnings };
+}
+
+const isIn = (answer: CodeAnswer) => (row: Row) => row.file === answer.path;
+
+/** The rows with their source text, for --json. */
+function withText(answer: CodeAnswer, source: Source): unknown {
+  const text = (row: Row) => (row.file === answer.path && row.line ? source.lines?.[row.line - 1] : undefined);
+  return {
+    ...answer,
+    rows: answer.rows.map((row) => ({ ...row, ...(text(row) !== undefined && { text: text(row) }) })),
+    warnings: [...answer.warnings, ...source.warnings],
+  };
+}
+
+interface Line {
+  /** Line number, or what stands for it. */
+  readonly label: string;
+  readonly text: string;
+  readonly row: Row | undefined;
+}
+
+function formatCode(shell: Shell, answer: CodeAnswer, source: readonly string[] | undefined, limit: number): string {
+  const here = answer.rows.filter(isIn(answer));
+  const elsewhere = answer.rows.filter((row) => !here.includes(row));
+  const lines = [
+    ...(source ? sourceLines(answer, here, source, limit) : here.map(bareLine)),
+    ...elsewhere.map((row) => ({ label: '', text: rowName(row, 'line'), row })),
+  ];
+  const hottest = answer.rows.reduce<Row | undefined>(
+    (best, row) => (best && best.share >= row.share ? best : row),
+    undefined,
+  );
+  const figure = (row: Row) => (answer.unit === 'bytes' ? formatBytes(row.bytes) : formatCount(row.count));
+  const cell = (text: (row: Row) => string) => lines.map(({ row }) => (row ? text(row) : ''));
+  const style = (text: string, at: number) =>
+    lines[at].row !== undefined && lines[at].row === hottest ? shell.colors.bold(shell.colors.yellow(text)) : text;
+  return formatTable(
+    [
+      { title: answer.unit === 'bytes' ? 'Bytes' : 'Objects', align: 'right', cells: cell(figure), style },
+      { title: 'Share', align: 'right', cells: cell((row) => formatShare(row.share)), style },
+      ...(answer.accuracy === 'sampled'
+        ? [
+            {
+              title: 'Error',
+              align: 'right' as const,
+              cells: cell((row) => formatError(row.error)),
+              style: shell.colors.dim,
+            },
+          ]
+        : []),
+      { title: 'Line', align: 'right', cells: lines.map(({ label }) => label), style: shell.colors.dim },
+      { title: '', cells: lines.map(({ row }) => (row !== undefined && row === hottest ? '▶' : '')), style },
+      { title: '', cells: lines.map(({ text, row }) => (row?.near ? `${text}  (near)` : text)), flexible: true, style },
+    ],
+    shell.width,
+    shell.colors.bold,
+  );
+}
+
+const bareLine = (row: Row): Line => ({ label: String(row.line ?? ''), text: '(source not found)', row });
+
+/** The function's lines with a little around them; when cut by the limit, those around the hottest line. */
+function sourceLines(answer: CodeAnswer, rows: readonly Row[], source: readonly string[], limit: number): Line[] {
+  const numbers = rows
+    .map((row) => row.line ?? 0)
+    .concat(answer.firstLine, answer.lastLine)
+    .filter((line) => line > 0);
+  const first = Math.max(1, Math.min(...numbers) - CONTEXT);
+  const last = Math.min(source.length, Math.max(...numbers) + CONTEXT);
+  const hottest = rows.reduce((best, row) => (row.share > best.share ? row : best), rows[0])?.line ?? first;
+  const from = last - first < limit ? first : Math.max(first, Math.min(hottest - (limit >> 1), last - limit + 1));
+  const lines: Line[] = [];
+  for (let line = from; line <= Math.min(last, from + limit - 1); line++) {
+    const text = source[line - 1].replaceAll('\t', '    ');
+    lines.push({ label: String(line), text, row: rows.find((row) => row.line === line) });
+  }
+  const hidden = rows.filter((row) => !lines.some((line) => line.row === row));
+  return [...lines, ...hidden.map((row) => ({ label: String(row.line), text: '(not shown)', row }))];
+}

@@ -1,0 +1,140 @@
+import { Command } from 'commander';
+import {
+  type AllocatedFinding,
+  type Finding,
+  type HeapFinding,
+  type ReportAnswer,
+  type ResidentFinding,
+  report,
+  type ShareFinding,
+} from '../../query/report.ts';
+import type { Row } from '../../query/rows.ts';
+import { GENERATIONS, type Generation, HEAP_LABELS } from '../../trace/kinds.ts';
+import type { Dimension } from '../../trace/view.ts';
+import { formatBytes, formatCount, formatError, formatShare, formatTime } from '../format.ts';
+import { accuracyText, printJson, printWarnings, rowName } from '../print.ts';
+import type { Shell } from '../shell.ts';
+import { addViewOptions, FILTER_HELP, shellWord, type ViewOptions, viewFlags, viewFrom } from '../view-options.ts';
+
+/** Processes with a sentence of their own; the rest are counted. */
+const DEFAULT_PROCESSES = 3;
+
+export function reportCommand(shell: Shell): Command {
+  const command = new Command('report')
+    .description('What grew and who did it, in plain words')
+    .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
+  return addViewOptions(command, `processes spoken of (default ${DEFAULT_PROCESSES})`)
+    .addHelpText(
+      'after',
+      `${FILTER_HELP}
+
+Examples:
+  memsurge report app.memsurge
+  memsurge report app.memsurge --from 10s --process shop`,
+    )
+    .action(async (path: string, options: ViewOptions) => {
+      const view = viewFrom(options);
+      const trace = await shell.open(path);
+      const answer = report(trace, view);
+      if (options.json) {
+        printJson(shell, answer);
+        return;
+      }
+      shell.out(reportText(shell, answer, path, options.limit ?? DEFAULT_PROCESSES));
+      printWarnings(shell, answer.warnings);
+    });
+}
+
+function reportText(shell: Shell, answer: ReportAnswer, path: string, processes: number): string {
+  const of = <A extends Finding['about']>(about: A) =>
+    answer.findings.filter((finding): finding is Extract<Finding, { about: A }> => finding.about === about);
+  const { bold } = shell.colors;
+  const resident = of('resident');
+  const heaps = of('heap');
+  const parts = [
+    [bold('How it grew'), ...atMost(resident.map(residentText), processes, 'processes')],
+    [
+      bold('Who allocated'),
+      ...of('allocated').map((finding) => allocatedText(finding, answer)),
+      ...of('share').map(shareText),
+    ],
+    [bold('What the GC says'), ...atMost(heaps.map(heapText), processes, 'processes')],
+    [bold('Look further'), ...nextCommands(answer, path)],
+  ];
+  return parts
+    .filter((lines) => lines.length > 1)
+    .map(([title, ...lines]) => [title, ...lines.map((line) => `  ${line}`)].join('\n'))
+    .join('\n\n');
+}
+
+function atMost(lines: readonly string[], limit: number, what: string): string[] {
+  if (lines.length <= limit) return [...lines];
+  return [...lines.slice(0, limit), `and ${lines.length - limit} more ${what}`];
+}
+
+function residentText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
+  const grew = `${process}: resident set ${formatBytes(first)} at ${formatTime(from)}`;
+  if (peakAt === to) return `${grew}, ${formatBytes(last)} at its end (${formatTime(to)}), its highest.`;
+  return `${grew}, at most ${formatBytes(peak)} at ${formatTime(peakAt)}, ${formatBytes(last)} at its end (${formatTime(to)}).`;
+}
+
+function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
+  const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} objects`;
+  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.`;
+}
+
+const STEP_TITLES: Record<Dimension, string> = {
+  process: 'Process:',
+  kind: 'Kind:',
+  heap: 'Heap:',
+  type: 'Type:',
+  thread: 'Thread:',
+  module: 'Module:',
+  function: 'Function:',
+  line: 'Line:',
+};
+
+/** "Type:  System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; without a dominant row the first few. */
+function shareText({ dimension, rows, dominant, accuracy }: ShareFinding): string {
+  const figures = (row: Row) => {
+    const error = accuracy === 'unknown' ? '' : `, ${formatError(row.error)}`;
+    return `${formatShare(row.share)} (${formatBytes(row.bytes)}${error})`;
+  };
+  const name = (row: Row) => `${rowName(row, dimension)}${row.function ? ` in ${row.function}` : ''}`;
+  const shown = dominant ? rows.slice(0, 1) : rows;
+  return `${STEP_TITLES[dimension].padEnd(10)}${shown.map((row) => `${name(row)} ${figures(row)}`).join('; ')}`;
+}
+
+function heapText(finding: HeapFinding): string {
+  const { process, gcNumber, end, inUse, free, committed, generationInUse, resident, allocatedAfter } = finding;
+  const held = inUse === null ? '' : `: ${formatBytes(inUse)} in use`;
+  const where =
+    generationInUse === null || inUse === null || inUse === 0
+      ? ''
+      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}`;
+  const kept = free === null ? '' : `; ${formatBytes(free)} free`;
+  const ofOs = committed === null ? '' : `; ${formatBytes(committed)} committed`;
+  const beside = resident === null ? '' : `, resident set ${formatBytes(resident)}`;
+  const later = allocatedAfter > 0 ? ` ${formatBytes(allocatedAfter)} were allocated after it.` : '';
+  return `${process}, collection ${gcNumber}, the last, at ${formatTime(end)}${held}${where}${kept}${ofOs}${beside}.${later}`;
+}
+
+function generationName(generation: Generation): string {
+  if (generation === 'loh' || generation === 'poh') return `the ${HEAP_LABELS[generation]}`;
+  return `generation ${GENERATIONS.indexOf(generation)}`;
+}
+
+function nextCommands({ culprit, view, findings }: ReportAnswer, path: string): string[] {
+  const trace = shellWord(path);
+  const line = (...words: string[]) => ['memsurge', ...words].filter((word) => word !== '').join(' ');
+  const commands: string[] = [];
+  if (culprit) {
+    commands.push(line('code', trace, shellWord(culprit.function)));
+    commands.push(line('tree', trace, '--callers', viewFlags({ ...culprit.view, functions: [culprit.function] })));
+  } else if (findings.some((finding) => finding.about === 'share')) {
+    commands.push(line('top', trace, '--by function', viewFlags(view)));
+    commands.push(line('tree', trace, viewFlags(view)));
+  }
+  commands.push(line('heap', trace), line('timeline', trace));
+  return commands;
+}

@@ -1,0 +1,102 @@
+import { Command } from 'commander';
+import type { Answer } from '../../query/rows.ts';
+import { type TimelineRow, timeline } from '../../query/timeline.ts';
+import { formatBytes, formatCount, formatTime, sparkline } from '../format.ts';
+import { headline, printJson, printWarnings } from '../print.ts';
+import type { Shell } from '../shell.ts';
+import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+
+const LABEL_WIDTH = 14;
+const FIGURE_WIDTH = 22;
+const WIDEST = 100;
+const NARROWEST = 20;
+const DEFAULT_STRETCHES = 60;
+
+export function timelineCommand(shell: Shell): Command {
+  const command = new Command('timeline')
+    .description('Resident set, GC heap and allocation over time')
+    .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
+  return addViewOptions(command, `stretches of time (default as many as fit; ${DEFAULT_STRETCHES} with --json)`)
+    .addHelpText(
+      'after',
+      `${FILTER_HELP}
+
+Filters narrow the allocations; the resident set and the GC heap are those of the processes.
+
+Examples:
+  memsurge timeline app.memsurge
+  memsurge timeline app.memsurge --type 'System.Byte[]' --from 1s --to 4s
+  memsurge timeline app.memsurge --json --limit 1000`,
+    )
+    .action(async (path: string, options: ViewOptions) => {
+      const view = viewFrom(options);
+      const trace = await shell.open(path);
+      const answer = timeline(trace, view, options.limit ?? (options.json ? DEFAULT_STRETCHES : chartWidth(shell)));
+      if (options.json) {
+        printJson(shell, answer);
+        return;
+      }
+      shell.out(headline(answer));
+      shell.out('');
+      shell.out(formatTimeline(shell, answer));
+      printWarnings(shell, answer.warnings);
+    });
+}
+
+function chartWidth(shell: Shell): number {
+  if (shell.width === Number.POSITIVE_INFINITY) return DEFAULT_STRETCHES;
+  return Math.max(NARROWEST, Math.min(WIDEST, shell.width - LABEL_WIDTH - FIGURE_WIDTH));
+}
+
+/** One line per quantity, each scaled to its own largest value, over a common axis of time. */
+function formatTimeline(shell: Shell, answer: Answer<TimelineRow>): string {
+  const { rows, unit } = answer;
+  const seconds = (rows[0].to - rows[0].from) / 1e9;
+  const amounts = rows.map((row) => (unit === 'bytes' ? row.bytes : row.count));
+  const figure = unit === 'bytes' ? formatBytes : formatCount;
+  const rate = seconds > 0 ? `${figure(Math.max(...amounts) / seconds)}/s at most` : '';
+  const lines = [
+    measured(
+      'resident set',
+      rows.map((row) => row.rss),
+    ),
+    measured(
+      'GC committed',
+      rows.map((row) => row.gcCommitted),
+    ),
+    measured(
+      'GC heap size',
+      rows.map((row) => row.gcSize),
+    ),
+    { label: answer.metric, chart: sparkline(amounts), note: rate },
+    {
+      label: 'collections',
+      chart: rows.map(gcMark).join(''),
+      note: `${rows.reduce((sum, row) => sum + row.gcs, 0)} in all`,
+    },
+  ].filter((line) => line !== undefined);
+  const chart = lines.map(({ label, chart, note }) =>
+    `${label.padEnd(LABEL_WIDTH)}${shell.colors.cyan(chart)}  ${note}`.trimEnd(),
+  );
+  return [
+    ...chart,
+    axis(rows),
+    shell.colors.dim('Collections: the highest generation collected in each stretch of time.'),
+  ].join('\n');
+}
+
+function measured(label: string, values: readonly (number | null)[]) {
+  const known = values.filter((value) => value !== null);
+  if (known.length === 0) return undefined;
+  return { label, chart: sparkline(values), note: `${formatBytes(Math.max(...known))} at most` };
+}
+
+function gcMark(row: TimelineRow): string {
+  return row.gcDepth === null ? '·' : String(row.gcDepth);
+}
+
+function axis(rows: readonly TimelineRow[]): string {
+  const from = formatTime(rows[0].from);
+  const to = formatTime(rows[rows.length - 1].to);
+  return `${' '.repeat(LABEL_WIDTH)}${from}${to.padStart(Math.max(to.length + 1, rows.length - from.length))}`;
+}

@@ -1,0 +1,101 @@
+import { Command } from 'commander';
+import { type TreeRow, tree } from '../../query/tree.ts';
+import { formatBytes, formatCount, formatError, formatShare } from '../format.ts';
+import { headline, printJson, printWarnings, rowName } from '../print.ts';
+import type { Shell } from '../shell.ts';
+import { formatTable } from '../table.ts';
+import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+
+const DEFAULT_NODES = 40;
+const DEFAULT_JSON_NODES = 1000;
+
+export function treeCommand(shell: Shell): Command {
+  const command = new Command('tree')
+    .description('The call tree of the allocations, heaviest path first')
+    .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
+    .option('--callers', 'start at the functions that allocated and show who called them');
+  return addViewOptions(
+    command,
+    `nodes shown, the heaviest ones; the rest becomes "other" (default ${DEFAULT_NODES}, ${DEFAULT_JSON_NODES} with --json)`,
+  )
+    .addHelpText(
+      'after',
+      `${FILTER_HELP}
+
+A function with one caller to show stands right below it; the tree is indented where it branches. ▶ marks the hot path.
+
+Examples:
+  memsurge tree app.memsurge --hide-system
+  memsurge tree app.memsurge --callers --type 'System.Byte[]'`,
+    )
+    .action(async (path: string, options: ViewOptions & { callers?: true }) => {
+      const view = viewFrom(options);
+      const trace = await shell.open(path);
+      const limit = options.limit ?? (options.json ? DEFAULT_JSON_NODES : DEFAULT_NODES);
+      const answer = tree(trace, view, options.callers ? 'callers' : 'callees', limit);
+      if (options.json) {
+        printJson(shell, answer);
+        return;
+      }
+      shell.out(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`);
+      shell.out('');
+      shell.out(formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'));
+      printWarnings(shell, answer.warnings);
+    });
+}
+
+interface Line {
+  readonly row: TreeRow;
+  readonly indent: string;
+  readonly hot: boolean;
+}
+
+function formatTree(shell: Shell, rows: readonly TreeRow[], unit: 'bytes' | 'count', sampled: boolean): string {
+  const lines = treeLines(rows, '', true);
+  const figure = (bytes: number, count: number) => (unit === 'bytes' ? formatBytes(bytes) : formatCount(count));
+  const style = (text: string, at: number) => {
+    if (lines[at].row.other) return shell.colors.dim(text);
+    return lines[at].hot ? shell.colors.bold(text) : text;
+  };
+  return formatTable(
+    [
+      { title: 'Total', align: 'right', cells: lines.map(({ row }) => figure(row.bytes, row.count)) },
+      { title: 'Share', align: 'right', cells: lines.map(({ row }) => formatShare(row.share)) },
+      ...(sampled
+        ? [
+            {
+              title: 'Error',
+              align: 'right' as const,
+              cells: lines.map(({ row }) => formatError(row.error)),
+              style: shell.colors.dim,
+            },
+          ]
+        : []),
+      {
+        title: 'Own',
+        align: 'right',
+        cells: lines.map(({ row }) => (row.ownBytes === 0 || row.other ? '' : figure(row.ownBytes, row.ownCount))),
+      },
+      {
+        title: '  Function',
+        cells: lines.map(({ row, indent, hot }) => `${hot ? '▶' : ' '} ${indent}${rowName(row, 'function')}`),
+        flexible: true,
+        style,
+      },
+    ],
+    shell.width,
+    shell.colors.bold,
+  );
+}
+
+/** Depth first; an only child stands at its parent's indent, so that deep stacks stay readable. */
+function treeLines(rows: readonly TreeRow[], indent: string, hotParent: boolean): Line[] {
+  const lines: Line[] = [];
+  rows.forEach((row, i) => {
+    const hot = hotParent && i === 0 && row.other !== true;
+    const branches = row.children.length > 1;
+    lines.push({ row, indent, hot });
+    for (const line of treeLines(row.children, branches ? `${indent}  ` : indent, hot)) lines.push(line);
+  });
+  return lines;
+}

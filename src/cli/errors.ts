@@ -1,0 +1,29 @@
+import { CommanderError } from 'commander';
+import { messageOf, TraceError } from '../trace/errors.ts';
+
+/** Exit code of wrong usage, unreadable input and our own faults. */
+export const EXIT_WRONG = 2;
+
+/**
+ * Says on stderr what was thrown, in one line where the message is one, and returns the exit code. Commander prints its
+ * own complaints before it throws them.
+ */
+export function reportError(error: unknown, err: (text: string) => void): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_WRONG;
+  if (error instanceof TraceError) {
+    err(`memsurge: ${error.message}`);
+  } else if (process.env.MEMSURGE_DEBUG) {
+    err(`memsurge: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  } else {
+    err(`memsurge: unexpected error: ${messageOf(error).split('\n')[0]} (set MEMSURGE_DEBUG=1 for the stack)`);
+  }
+  return EXIT_WRONG;
+}
+
+/** Ends quietly when the reader of our output has gone ("| head"). */
+export function endQuietlyOnBrokenPipe(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
+    throw error;
+  });
+}

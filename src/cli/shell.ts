@@ -1,0 +1,39 @@
+import ora from 'ora';
+import pc from 'picocolors';
+import { openTrace } from '../read/open.ts';
+import type { Trace } from '../trace/tables.ts';
+
+/** What the reading commands need from the outside; tests give their own. */
+export interface Shell {
+  /** @throws TraceError when there is no readable trace at `path`. */
+  open(path: string): Promise<Trace>;
+  out(text: string): void;
+  err(text: string): void;
+  /** Columns of the terminal, Infinity when the output is not one. */
+  readonly width: number;
+  readonly colors: ReturnType<typeof pc.createColors>;
+}
+
+/** The real one: colours and a progress line only on a terminal, and none with NO_COLOR set. */
+export function processShell(): Shell {
+  const { stdout, stderr, env } = process;
+  return {
+    open: openWithProgress,
+    out: (text) => stdout.write(`${text}\n`),
+    err: (text) => stderr.write(`${text}\n`),
+    width: stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY,
+    colors: pc.createColors(stdout.isTTY && !env.NO_COLOR && env.TERM !== 'dumb'),
+  };
+}
+
+async function openWithProgress(path: string): Promise<Trace> {
+  if (!process.stderr.isTTY) return openTrace(path);
+  const spinner = ora({ text: `reading ${path}`, stream: process.stderr }).start();
+  try {
+    return await openTrace(path, (text) => {
+      spinner.text = text;
+    });
+  } finally {
+    spinner.stop();
+  }
+}

@@ -1,0 +1,76 @@
+import Table from 'cli-table3';
+import { shorten } from './format.ts';
+
+/** A column of a printed table. Cells are plain text; `style` colours them once their width is known. */
+export interface Column {
+  readonly title: string;
+  readonly cells: readonly string[];
+  readonly align?: 'left' | 'right';
+  /** Cells may be cut in the middle when the table is too wide. */
+  readonly flexible?: boolean;
+  readonly style?: (text: string, row: number) => string;
+}
+
+const GAP = 2;
+const NARROWEST = 12;
+
+/** The columns as lines that fit `width` characters (Infinity: as wide as they need), with a header line. */
+export function formatTable(columns: readonly Column[], width: number, header: (text: string) => string): string {
+  const widths = fitWidths(columns, width);
+  const table = new Table({
+    head: columns.map(({ title }, i) => header(shorten(title, widths[i]))),
+    colAligns: columns.map(({ align }) => align ?? 'left'),
+    style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
+    chars: NO_BORDERS,
+  });
+  const rows = columns[0]?.cells.length ?? 0;
+  for (let row = 0; row < rows; row++) {
+    table.push(
+      columns.map(({ cells, style }, i) => {
+        const text = shorten(cells[row], widths[i]);
+        return style ? style(text, row) : text;
+      }),
+    );
+  }
+  return table
+    .toString()
+    .split('\n')
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+const NO_BORDERS = {
+  top: '',
+  'top-mid': '',
+  'top-left': '',
+  'top-right': '',
+  bottom: '',
+  'bottom-mid': '',
+  'bottom-left': '',
+  'bottom-right': '',
+  left: '',
+  'left-mid': '',
+  mid: '',
+  'mid-mid': '',
+  right: '',
+  'right-mid': '',
+  middle: ' '.repeat(GAP),
+};
+
+/** Natural widths, with the flexible columns shrunk evenly until the table fits. */
+function fitWidths(columns: readonly Column[], width: number): number[] {
+  const widths = columns.map(({ title, cells }) =>
+    cells.reduce((max, cell) => Math.max(max, cell.length), title.length),
+  );
+  const excess = () => widths.reduce((sum, one) => sum + one, 0) + GAP * (columns.length - 1) - width;
+  while (excess() > 0) {
+    let widest = -1;
+    columns.forEach(({ flexible }, i) => {
+      if (flexible && widths[i] > NARROWEST && (widest < 0 || widths[i] > widths[widest])) widest = i;
+    });
+    if (widest < 0) break;
+    // Down to the next widest flexible column at once would be faster; names are short enough for one by one.
+    widths[widest]--;
+  }
+  return widths;
+}

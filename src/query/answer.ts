@@ -1,0 +1,96 @@
+import type { Trace } from '../trace/tables.ts';
+import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
+import { accuracyOf, relativeError } from './error.ts';
+import type { Amount, Answer, Row } from './rows.ts';
+import { type Selection, select } from './selection.ts';
+import { BYTES, COUNT, type Sums, sumBy, VARIANCE, WIDTH } from './sums.ts';
+
+/** The parts every answer has; `total` is one group of sums. */
+export function answer<R>(
+  trace: Trace,
+  view: View,
+  total: Sums,
+  rows: readonly R[],
+  warnings: readonly string[],
+): Answer<R> {
+  const error = errorOf(total, 0, view.unit);
+  return {
+    view,
+    metric: view.metric,
+    unit: view.unit,
+    total: { ...amountOf(total, 0), ...(error !== undefined && { error }) },
+    whole: wholeOf(trace, view.metric),
+    accuracy: accuracyOf(total[VARIANCE]),
+    rows,
+    warnings: [...trace.recording.warnings, ...sourceWarnings(trace), ...warnings],
+  };
+}
+
+export function amountOf(sums: Sums, group: number): Amount {
+  return { bytes: sums[group * WIDTH + BYTES], count: sums[group * WIDTH + COUNT] };
+}
+
+export function figureOf(sums: Sums, group: number, unit: Unit): number {
+  return sums[group * WIDTH + (unit === 'bytes' ? BYTES : COUNT)];
+}
+
+export function errorOf(sums: Sums, group: number, unit: Unit): number | undefined {
+  return relativeError(figureOf(sums, group, unit), sums[group * WIDTH + VARIANCE]);
+}
+
+/** The figures of one row: a group of `sums`, its share of the one group `total`. */
+export function figuresOf(
+  sums: Sums,
+  group: number,
+  total: Sums,
+  unit: Unit,
+): Pick<Row, 'bytes' | 'count' | 'share' | 'error'> {
+  const whole = figureOf(total, 0, unit);
+  const error = errorOf(sums, group, unit);
+  return {
+    ...amountOf(sums, group),
+    share: whole === 0 ? 0 : figureOf(sums, group, unit) / whole,
+    ...(error !== undefined && { error }),
+  };
+}
+
+/** The selected allocations summed by stack slot (stack + 1, 0 without a stack). */
+export function sumByStack(trace: Trace, selection: Selection, unit: Unit): Sums {
+  return sumBy(trace, selection, unit, trace.allocations.stack, trace.stacks.length);
+}
+
+const wholes = new WeakMap<Trace, Map<Metric, Amount>>();
+
+function wholeOf(trace: Trace, metric: Metric): Amount {
+  const known = wholes.get(trace) ?? new Map<Metric, Amount>();
+  wholes.set(trace, known);
+  let whole = known.get(metric);
+  if (whole === undefined) {
+    const { first, end, factor } = select(trace, { ...DEFAULT_VIEW, metric });
+    let bytes = 0;
+    let count = 0;
+    for (let i = first; i < end; i++) {
+      const f = factor === undefined ? 1 : factor[i - first];
+      bytes += f * trace.allocations.bytes[i];
+      count += f * trace.allocations.count[i];
+    }
+    whole = { bytes, count };
+    known.set(metric, whole);
+  }
+  return whole;
+}
+
+/** What the way the allocations were observed means for the figures. */
+function sourceWarnings(trace: Trace): string[] {
+  const { allocationSource } = trace.processes;
+  const warnings: string[] = [];
+  if (trace.allocations.length === 0 && allocationSource.every((source) => source === 'none')) {
+    warnings.push('the trace holds no allocation events, so nothing can be said about who allocated');
+  }
+  if (allocationSource.includes('allocation-tick-without-size')) {
+    warnings.push(
+      'the allocation events carry no object sizes (before .NET 6): counts are events, errors are not known',
+    );
+  }
+  return warnings;
+}

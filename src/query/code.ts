@@ -1,0 +1,108 @@
+import { TraceError } from '../trace/errors.ts';
+import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
+import type { View } from '../trace/view.ts';
+import { answer, figureOf, figuresOf, sumByStack } from './answer.ts';
+import { inclusiveByFunction } from './functions.ts';
+import { nothingMatches, rowsOf } from './match.ts';
+import { fileName, functionSpellings, moduleOfFunction, qualifiedName } from './names.ts';
+import type { Answer, Row } from './rows.ts';
+import { select } from './selection.ts';
+import { addSums, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
+
+/** The function of {@link code} and where its source is. */
+export interface CodeAnswer extends Answer {
+  readonly function: string;
+  readonly module: string;
+  /** Source path as the symbols state it; empty when not known. */
+  readonly path: string;
+  /** First and last line known of it, 1-based; 0 when not known. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+}
+
+/**
+ * Bytes per source line of one function, in line order: what the line allocated itself or by what it called. A stack
+ * that holds the function more than once counts for its innermost call only, so lines add up to the function's total.
+ * Rows carry file and line; "[no source line]" stands for bodies without line marks.
+ * @throws TraceError when `text` selects no function, or several with the view's allocations under them.
+ */
+export function code(trace: Trace, view: View, text: string): CodeAnswer {
+  const candidates = rowsOf(trace.functions.length, functionSpellings(trace), text);
+  if (candidates.length === 0) {
+    throw new TraceError(nothingMatches(trace.functions.length, functionSpellings(trace), text, 'functions'));
+  }
+  const selection = select(trace, view);
+  const byStack = sumByStack(trace, selection, view.unit);
+  const fn = onlyOne(trace, view, text, candidates, inclusiveByFunction(trace, false, byStack));
+  const byFrame = sumByFrame(trace, fn, byStack);
+  const total = totalOf(byFrame);
+  const file = trace.functions.file[fn];
+  return {
+    ...answer(trace, view, total, lineRows(trace, view, byFrame, total), selection.warnings),
+    function: trace.functions.name[fn],
+    module: moduleOfFunction(trace, fn) ?? '',
+    path: file === NONE ? '' : trace.files.path[file],
+    firstLine: trace.functions.firstLine[fn],
+    lastLine: trace.functions.lastLine[fn],
+  };
+}
+
+/** What was allocated under `fn`, by its innermost frame on each stack. */
+function sumByFrame(trace: Trace, fn: FunctionIndex, byStack: Sums): Sums {
+  const { stacks, frames } = trace;
+  const frameOf = new Int32Array(stacks.length + 1).fill(NONE);
+  const sums: Sums = new Float64Array(frames.length * WIDTH);
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const frame = stacks.frame[stack];
+    const here = frames.function[frame] === fn ? frame : frameOf[stacks.prefix[stack] + 1];
+    frameOf[stack + 1] = here;
+    if (here !== NONE) addSums(sums, here, byStack, stack + 1);
+  }
+  return sums;
+}
+
+function onlyOne(
+  trace: Trace,
+  view: View,
+  text: string,
+  candidates: readonly FunctionIndex[],
+  inclusive: Sums,
+): FunctionIndex {
+  const allocating = candidates.filter((fn) => inclusive[fn * WIDTH + ROWS] > 0);
+  if (allocating.length === 1) return allocating[0];
+  if (allocating.length === 0) {
+    if (candidates.length === 1) return candidates[0];
+    throw new TraceError(`"${text}" names ${candidates.length} functions, none with allocations in this view`);
+  }
+  const names = allocating
+    .sort((a, b) => figureOf(inclusive, b, view.unit) - figureOf(inclusive, a, view.unit))
+    .map((fn) => qualifiedName(trace, fn));
+  const more = names.length > 10 ? `\n  and ${names.length - 10} more` : '';
+  throw new TraceError(
+    `"${text}" names ${names.length} functions, say which one:\n  ${names.slice(0, 10).join('\n  ')}${more}`,
+  );
+}
+
+function lineRows(trace: Trace, view: View, byFrame: Sums, total: Sums): Row[] {
+  const { frames } = trace;
+  const lines = new Map<string, { file: number; line: number; near: boolean; sums: Sums }>();
+  for (let frame = 0; frame < frames.length; frame++) {
+    if (byFrame[frame * WIDTH + ROWS] === 0) continue;
+    const known = frames.file[frame] !== NONE && frames.line[frame] > 0;
+    const file = known ? frames.file[frame] : NONE;
+    const line = known ? frames.line[frame] : 0;
+    const key = `${file} ${line}`;
+    const group = lines.get(key) ?? { file, line, near: false, sums: new Float64Array(WIDTH) };
+    lines.set(key, group);
+    group.near ||= frames.near[frame] === 1;
+    addSums(group.sums, 0, byFrame, frame);
+  }
+  return [...lines.values()]
+    .sort((a, b) => a.file - b.file || a.line - b.line)
+    .map(({ file, line, near, sums }) => {
+      const figures = figuresOf(sums, 0, total, view.unit);
+      if (file === NONE) return { name: '[no source line]', ...figures };
+      const path = trace.files.path[file];
+      return { name: `${fileName(path)}:${line}`, ...figures, file: path, line, ...(near && { near: true }) };
+    });
+}

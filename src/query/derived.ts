@@ -1,0 +1,207 @@
+import { NONE, type Trace } from '../trace/tables.ts';
+
+/**
+ * Tables that follow from a Trace alone, computed on first use and kept as long as the Trace. They are indexed by stack
+ * slot: stack + 1, so that slot 0 stands for "no stack".
+ */
+export interface Derived {
+  /** 1 per function of a system module. */
+  readonly systemFunctions: Uint8Array;
+  /** Group of the function that owns what a stack allocates. */
+  functionGroups(hideSystem: boolean): FunctionGroups;
+  /** Group of the innermost source line. */
+  lineGroups(hideSystem: boolean): LineGroups;
+  /** 1 per slot whose innermost function does not stand further out on the same stack. */
+  readonly firstOccurrence: Uint8Array;
+  /** The stacks merged by function. */
+  callTree(hideSystem: boolean): CallTree;
+}
+
+/** Groups 0 … functions − 1 are functions; two more follow. */
+export interface FunctionGroups {
+  readonly ofSlot: Int32Array;
+  readonly noStack: number;
+  /** Hide-system only: no user function on the stack. */
+  readonly systemCode: number;
+  readonly length: number;
+}
+
+/** Groups are distinct file and line pairs; two more follow. */
+export interface LineGroups {
+  readonly ofSlot: Int32Array;
+  readonly file: Int32Array;
+  readonly line: Int32Array;
+  /** 1 when some frame of the line is near only. */
+  readonly near: Uint8Array;
+  /** One function the line belongs to. */
+  readonly function: Int32Array;
+  readonly noStack: number;
+  readonly noLine: number;
+  readonly length: number;
+}
+
+/** A trie of functions from the thread's root; a node's parent has a smaller number, NONE at the root. */
+export interface CallTree {
+  readonly length: number;
+  readonly parent: Int32Array;
+  /** Function group, see {@link FunctionGroups}. */
+  readonly group: Int32Array;
+  /** Node in which a stack slot ends. */
+  readonly ofSlot: Int32Array;
+}
+
+const cache = new WeakMap<Trace, Derived>();
+
+export function derived(trace: Trace): Derived {
+  let tables = cache.get(trace);
+  if (tables === undefined) {
+    const systemFunctions = findSystemFunctions(trace);
+    const first = once(() => findFirstOccurrences(trace));
+    const functionGroups = [false, true].map((hide) => once(() => groupByFunction(trace, hide, systemFunctions)));
+    const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions)));
+    const callTrees = [false, true].map((hide) => once(() => mergeByFunction(trace, hide, systemFunctions)));
+    tables = {
+      systemFunctions,
+      functionGroups: (hide) => functionGroups[Number(hide)](),
+      lineGroups: (hide) => lineGroups[Number(hide)](),
+      get firstOccurrence() {
+        return first();
+      },
+      callTree: (hide) => callTrees[Number(hide)](),
+    };
+    cache.set(trace, tables);
+  }
+  return tables;
+}
+
+function once<T>(compute: () => T): () => T {
+  let value: { readonly is: T } | undefined;
+  return () => {
+    value ??= { is: compute() };
+    return value.is;
+  };
+}
+
+function findSystemFunctions(trace: Trace): Uint8Array {
+  const { functions, modules } = trace;
+  return Uint8Array.from({ length: functions.length }, (_, fn) => {
+    const module = functions.module[fn];
+    return module === NONE ? 0 : modules.system[module];
+  });
+}
+
+function groupByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): FunctionGroups {
+  const { stacks, frames, functions } = trace;
+  const noStack = functions.length;
+  const systemCode = functions.length + 1;
+  const ofSlot = new Int32Array(stacks.length + 1);
+  ofSlot[0] = noStack;
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const fn = frames.function[stacks.frame[stack]];
+    const prefix = stacks.prefix[stack];
+    if (!hideSystem || system[fn] === 0) ofSlot[stack + 1] = fn;
+    else ofSlot[stack + 1] = prefix === NONE ? systemCode : ofSlot[prefix + 1];
+  }
+  return { ofSlot, noStack, systemCode, length: functions.length + 2 };
+}
+
+function groupByLine(trace: Trace, hideSystem: boolean, system: Uint8Array): LineGroups {
+  const { stacks, frames } = trace;
+  const rows = new Map<number, number>();
+  const groups: { file: number; line: number; near: number; function: number }[] = [];
+  const ofFrame = new Int32Array(frames.length).fill(NONE);
+  for (let frame = 0; frame < frames.length; frame++) {
+    const file = frames.file[frame];
+    const line = frames.line[frame];
+    const fn = frames.function[frame];
+    if (file === NONE || line === 0 || (hideSystem && system[fn] === 1)) continue;
+    const key = file * 2 ** 24 + line;
+    let group = rows.get(key);
+    if (group === undefined) {
+      group = groups.push({ file, line, near: 0, function: fn }) - 1;
+      rows.set(key, group);
+    }
+    groups[group].near |= frames.near[frame];
+    ofFrame[frame] = group;
+  }
+  const noStack = groups.length;
+  const noLine = groups.length + 1;
+  const ofSlot = new Int32Array(stacks.length + 1);
+  ofSlot[0] = noStack;
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const group = ofFrame[stacks.frame[stack]];
+    const prefix = stacks.prefix[stack];
+    if (group !== NONE) ofSlot[stack + 1] = group;
+    else ofSlot[stack + 1] = prefix === NONE ? noLine : ofSlot[prefix + 1];
+  }
+  return {
+    ofSlot,
+    file: Int32Array.from(groups, (group) => group.file),
+    line: Int32Array.from(groups, (group) => group.line),
+    near: Uint8Array.from(groups, (group) => group.near),
+    function: Int32Array.from(groups, (group) => group.function),
+    noStack,
+    noLine,
+    length: groups.length + 2,
+  };
+}
+
+/** Walks the trie depth first and counts the functions on the way down, so the cost does not grow with the depth. */
+function findFirstOccurrences(trace: Trace): Uint8Array {
+  const { stacks, frames, functions } = trace;
+  const firstChild = new Int32Array(stacks.length + 1).fill(NONE);
+  const sibling = new Int32Array(stacks.length).fill(NONE);
+  for (let stack = stacks.length - 1; stack >= 0; stack--) {
+    const parent = stacks.prefix[stack] + 1;
+    sibling[stack] = firstChild[parent];
+    firstChild[parent] = stack;
+  }
+  const result = new Uint8Array(stacks.length + 1);
+  const onPath = new Int32Array(functions.length);
+  let stack = firstChild[0];
+  while (stack !== NONE) {
+    const fn = frames.function[stacks.frame[stack]];
+    if (onPath[fn]++ === 0) result[stack + 1] = 1;
+    if (firstChild[stack + 1] !== NONE) {
+      stack = firstChild[stack + 1];
+      continue;
+    }
+    // Up until there is a sibling to go on with.
+    while (stack !== NONE) {
+      onPath[frames.function[stacks.frame[stack]]]--;
+      if (sibling[stack] !== NONE) break;
+      stack = stacks.prefix[stack];
+    }
+    if (stack !== NONE) stack = sibling[stack];
+  }
+  return result;
+}
+
+function mergeByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): CallTree {
+  const { stacks, frames } = trace;
+  const { noStack, systemCode } = derived(trace).functionGroups(hideSystem);
+  const rows = new Map<number, number>();
+  const parents: number[] = [];
+  const groups: number[] = [];
+  const node = (parent: number, group: number): number => {
+    const key = (parent + 1) * 2 ** 26 + group;
+    let row = rows.get(key);
+    if (row === undefined) {
+      row = parents.push(parent) - 1;
+      groups.push(group);
+      rows.set(key, row);
+    }
+    return row;
+  };
+  const ofSlot = new Int32Array(stacks.length + 1);
+  // Where the children of a stack go: its node, or the root while only system frames were seen.
+  const inside = new Int32Array(stacks.length + 1).fill(NONE);
+  ofSlot[0] = node(NONE, noStack);
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const fn = frames.function[stacks.frame[stack]];
+    const parent = inside[stacks.prefix[stack] + 1];
+    inside[stack + 1] = hideSystem && system[fn] === 1 ? parent : node(parent, fn);
+    ofSlot[stack + 1] = inside[stack + 1] === NONE ? node(NONE, systemCode) : inside[stack + 1];
+  }
+  return { length: parents.length, parent: Int32Array.from(parents), group: Int32Array.from(groups), ofSlot };
+}

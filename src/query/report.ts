@@ -1,0 +1,212 @@
+import { GENERATIONS, type Generation } from '../trace/kinds.ts';
+import { NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
+import type { Dimension, View } from '../trace/view.ts';
+import { heap } from './heap.ts';
+import { processName } from './names.ts';
+import type { Accuracy, Answer, Row, Total } from './rows.ts';
+import { processMask } from './selection.ts';
+import { timeline } from './timeline.ts';
+import { top } from './top.ts';
+
+/** One statement of the report: its figures, and the view that shows them again. */
+export type Finding = ResidentFinding | AllocatedFinding | ShareFinding | HeapFinding;
+
+/** The resident set of one process over the view's time. Measured by the operating system. */
+export interface ResidentFinding {
+  readonly about: 'resident';
+  readonly process: string;
+  /** Bytes first, highest and last, and the times, ns. */
+  readonly first: number;
+  readonly peak: number;
+  readonly last: number;
+  readonly from: number;
+  readonly peakAt: number;
+  readonly to: number;
+  readonly view: View;
+}
+
+/** How much was allocated altogether. */
+export interface AllocatedFinding {
+  readonly about: 'allocated';
+  readonly total: Total;
+  readonly accuracy: Accuracy;
+  /** Bytes per second over the time the allocations took. */
+  readonly rate: number;
+  readonly view: View;
+}
+
+/** The largest rows of one dimension inside `view`; the next finding looks inside the first when it dominates. */
+export interface ShareFinding {
+  readonly about: 'share';
+  readonly dimension: Dimension;
+  readonly rows: readonly Row[];
+  /** True when the first row holds more than half, so that the report follows it. */
+  readonly dominant: boolean;
+  readonly accuracy: Accuracy;
+  readonly view: View;
+}
+
+/** The GC heap after the last collection, against the resident set nearest in time. */
+export interface HeapFinding {
+  readonly about: 'heap';
+  readonly gcNumber: number;
+  readonly process: string;
+  readonly gcCount: number;
+  readonly end: number;
+  readonly inUse: number | null;
+  readonly free: number | null;
+  readonly committed: number | null;
+  /** Largest generation and its bytes in use. */
+  readonly generation: Generation;
+  readonly generationInUse: number | null;
+  /** Resident set of the process at that time, null when not measured. */
+  readonly resident: number | null;
+  /** Bytes the view allocated after that collection, which its figures cannot hold. */
+  readonly allocatedAfter: number;
+  readonly view: View;
+}
+
+export interface ReportAnswer extends Answer {
+  readonly findings: readonly Finding[];
+  /** The function to look at first, if one stands out. */
+  readonly culprit: { readonly function: string; readonly view: View } | undefined;
+}
+
+const STEPS: readonly Dimension[] = ['process', 'kind', 'heap', 'type', 'thread', 'function', 'line'];
+const DOMINANT = 0.5;
+const ROWS_PER_STEP = 3;
+
+/**
+ * What grew and who did it, narrowing step by step: process, kind, heap, type, thread, function, line. A step that has
+ * one row with more than half of the bytes narrows the view for the steps after it. System code is folded into the
+ * user's functions. `rows` are those of the functions.
+ * @throws TraceError when the trace cannot answer the view's metric.
+ */
+export function report(trace: Trace, asked: View): ReportAnswer {
+  const view: View = { ...asked, hideSystem: true };
+  const findings: Finding[] = residentFindings(trace, view);
+  const all = top(trace, view, 'function');
+  if (all.total.bytes === 0) {
+    findings.push(...heapFindings(trace, view));
+    return { ...all, findings, culprit: undefined };
+  }
+  findings.push({ about: 'allocated', total: all.total, accuracy: all.accuracy, rate: rateOf(trace, view), view });
+  const { steps, narrowed } = drillDown(trace, view);
+  findings.push(...steps, ...heapFindings(trace, view));
+  const culprit = steps.find((step) => step.dimension === 'function' && step.dominant && isNamed(step.rows[0]));
+  return { ...all, findings, culprit: culprit && { function: culprit.rows[0].name, view: narrowed } };
+}
+
+function drillDown(trace: Trace, view: View): { steps: ShareFinding[]; narrowed: View } {
+  const steps: ShareFinding[] = [];
+  // Where the function was looked for: "code" asks for it by name.
+  let narrowed = view;
+  let current = view;
+  for (const dimension of STEPS) {
+    const { rows, accuracy } = top(trace, current, dimension, ROWS_PER_STEP);
+    if (dimension === 'process' && rows.length < 2) continue;
+    const dominant = rows[0].share > DOMINANT;
+    steps.push({ about: 'share', dimension, rows, dominant, accuracy, view: current });
+    if (dimension === 'function') narrowed = current;
+    if (dominant && isNamed(rows[0])) current = narrow(current, dimension, rows[0].name);
+  }
+  return { steps, narrowed };
+}
+
+/** `view` inside one row of `dimension`. */
+function narrow(view: View, dimension: Dimension, name: string): View {
+  switch (dimension) {
+    case 'process':
+      return { ...view, processes: [name] };
+    case 'kind':
+      return { ...view, kinds: [name as View['kinds'][number]] };
+    case 'heap':
+      return { ...view, heaps: [name as View['heaps'][number]] };
+    case 'type':
+      return { ...view, types: [name] };
+    case 'thread':
+      return { ...view, threads: [name] };
+    case 'module':
+      return { ...view, modules: [name] };
+    case 'function':
+      return { ...view, functions: [name] };
+    case 'line':
+      return view;
+  }
+}
+
+/** False for rows that stand for what has no name: "[no stack]", "other". */
+function isNamed(row: Row): boolean {
+  return row.other !== true && !row.name.startsWith('[');
+}
+
+function rateOf(trace: Trace, view: View): number {
+  const rows = timeline(trace, view, 1).rows;
+  const seconds = (rows[0].to - rows[0].from) / 1e9;
+  return seconds > 0 ? rows[0].bytes / seconds : 0;
+}
+
+function residentFindings(trace: Trace, view: View): ResidentFinding[] {
+  const { mask } = processMask(trace, view);
+  return trace.series
+    .filter((series) => series.name === 'rss' && mask[series.process] === 1)
+    .flatMap(({ process, time, value }): ResidentFinding[] => {
+      const points = Array.from(time, (_, i) => i).filter((i) => time[i] >= view.from && time[i] <= view.to);
+      if (points.length === 0) return [];
+      const first = points[0];
+      const last = points[points.length - 1];
+      const peak = points.reduce((best, i) => (value[i] > value[best] ? i : best), first);
+      return [
+        {
+          about: 'resident',
+          process: processName(trace, process),
+          first: value[first],
+          peak: value[peak],
+          last: value[last],
+          from: time[first],
+          peakAt: time[peak],
+          to: time[last],
+          view: { ...view, processes: [processName(trace, process)] },
+        },
+      ];
+    })
+    .sort((a, b) => b.peak - a.peak);
+}
+
+function heapFindings(trace: Trace, view: View): HeapFinding[] {
+  const { mask } = processMask(trace, view);
+  const findings: HeapFinding[] = [];
+  for (let process = 0; process < trace.processes.length; process++) {
+    if (mask[process] === 0) continue;
+    const own: View = { ...view, processes: [processName(trace, process)] };
+    const answer = heap(trace, own, GENERATIONS.length);
+    const last = answer.gcs.at(-1);
+    if (last === undefined) continue;
+    const largest = last.generations.reduce((best, row) => ((row.inUse ?? 0) > (best.inUse ?? 0) ? row : best));
+    findings.push({
+      about: 'heap',
+      gcNumber: last.number,
+      process: processName(trace, process),
+      gcCount: answer.gcCount,
+      end: last.end,
+      inUse: last.inUse,
+      free: last.free,
+      committed: last.committed,
+      generation: largest.name,
+      generationInUse: largest.inUse,
+      resident: residentAt(trace, process, last.end),
+      allocatedAfter: top(trace, { ...own, from: Math.max(own.from, last.end) }, 'kind').total.bytes,
+      view: own,
+    });
+  }
+  return findings.sort((a, b) => (b.inUse ?? 0) - (a.inUse ?? 0));
+}
+
+/** The last value measured up to `moment`, else the first after it. */
+function residentAt(trace: Trace, process: ProcessIndex, moment: number): number | null {
+  const series = trace.series.find((one) => one.name === 'rss' && one.process === process);
+  if (series === undefined || series.time.length === 0) return null;
+  let at = NONE;
+  for (let i = 0; i < series.time.length && series.time[i] <= moment; i++) at = i;
+  return series.value[Math.max(0, at)];
+}

@@ -1,0 +1,55 @@
+import type { Metric, Unit, View } from '../trace/view.ts';
+
+/** Estimated bytes and objects. */
+export interface Amount {
+  readonly bytes: number;
+  readonly count: number;
+}
+
+/**
+ * What stands behind a figure: `exact`: every object was seen; `sampled`: estimated, its error is known; `unknown`:
+ * estimated from events that do not tell the error.
+ */
+export type Accuracy = 'exact' | 'sampled' | 'unknown';
+
+export interface Total extends Amount {
+  /** Relative 95 % half-width in the unit asked for; absent when exact or unknown. */
+  readonly error?: number;
+}
+
+/** One line of an answer. Rows add up to the total, `other` included. */
+export interface Row extends Amount {
+  readonly name: string;
+  /** Part of the total in the unit asked for: 0–1, beyond that only for the metric `net`. */
+  readonly share: number;
+  /** Relative 95 % half-width in the unit asked for; absent when exact or unknown. */
+  readonly error?: number;
+  /** By function: bytes and objects of every stack that holds the function, a recursion counted once. */
+  readonly totalBytes?: number;
+  readonly totalCount?: number;
+  readonly totalError?: number;
+  readonly module?: string;
+  /** By line: a function the line belongs to. */
+  readonly function?: string;
+  readonly file?: string;
+  readonly line?: number;
+  /** The line is near the true one, not surely it: optimised code keeps few line marks. */
+  readonly near?: true;
+  /** This row stands for the `folded` rows that the limit cut. */
+  readonly other?: true;
+  readonly folded?: number;
+}
+
+/** What every question answers with; `--json` prints it as it is. */
+export interface Answer<R = Row> {
+  readonly view: View;
+  readonly metric: Metric;
+  readonly unit: Unit;
+  readonly total: Total;
+  /** The same metric without any filter. */
+  readonly whole: Amount;
+  readonly accuracy: Accuracy;
+  readonly rows: readonly R[];
+  /** What the reader of the figures must know: losses, blind spots, filters that match nothing. */
+  readonly warnings: readonly string[];
+}

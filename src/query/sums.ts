@@ -1,0 +1,76 @@
+import type { Trace } from '../trace/tables.ts';
+import type { Unit } from '../trace/view.ts';
+import type { Selection } from './selection.ts';
+
+/**
+ * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
+ * bytes, objects, variance of the unit asked for (NaN when its error is not known), rows.
+ */
+export type Sums = Float64Array;
+
+export const WIDTH = 4;
+export const BYTES = 0;
+export const COUNT = 1;
+export const VARIANCE = 2;
+export const ROWS = 3;
+
+/**
+ * Sums the selected allocations by the value of `column`: value v is group v + 1, so that NONE is group 0.
+ * `values` is the number of values without NONE.
+ */
+export function sumBy(
+  trace: Trace,
+  selection: Selection,
+  unit: Unit,
+  column: Int32Array | Uint8Array,
+  values: number,
+): Sums {
+  const { bytes, count, thread } = trace.allocations;
+  const { first, end, factor } = selection;
+  const sums: Sums = new Float64Array((values + 1) * WIDTH);
+  const unknown = threadsWithoutError(trace);
+  const ofBytes = unit === 'bytes';
+  for (let i = first; i < end; i++) {
+    const f = factor === undefined ? 1 : factor[i - first];
+    if (f === 0) continue;
+    const at = (column[i] + 1) * WIDTH;
+    const b = bytes[i];
+    const c = count[i];
+    sums[at] += f * b;
+    sums[at + COUNT] += f * c;
+    if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
+    if (unknown !== undefined && unknown[thread[i]] === 1) sums[at + VARIANCE] = Number.NaN;
+    sums[at + ROWS]++;
+  }
+  return sums;
+}
+
+/** Sums of all groups of `sums` into one group each: `groupOf[g]` is the new group of group g. */
+export function regroup(sums: Sums, groupOf: Int32Array, groups: number): Sums {
+  const result: Sums = new Float64Array(groups * WIDTH);
+  for (let g = 0; g < groupOf.length; g++) {
+    if (sums[g * WIDTH + ROWS] > 0) addSums(result, groupOf[g], sums, g);
+  }
+  return result;
+}
+
+/** Adds group `from` of `source` to group `to` of `target`. */
+export function addSums(target: Sums, to: number, source: Sums, from: number): void {
+  for (let k = 0; k < WIDTH; k++) target[to * WIDTH + k] += source[from * WIDTH + k];
+}
+
+/** The one group that all groups make together. */
+export function totalOf(sums: Sums): Sums {
+  const total: Sums = new Float64Array(WIDTH);
+  for (let at = 0; at < sums.length; at += WIDTH) addSums(total, 0, sums, at / WIDTH);
+  return total;
+}
+
+/** 1 per thread of a process whose events do not tell the error; undefined when there is none. */
+function threadsWithoutError(trace: Trace): Uint8Array | undefined {
+  const { allocationSource } = trace.processes;
+  if (!allocationSource.includes('allocation-tick-without-size')) return undefined;
+  return Uint8Array.from(trace.threads.process, (process) =>
+    allocationSource[process] === 'allocation-tick-without-size' ? 1 : 0,
+  );
+}

@@ -1,0 +1,177 @@
+import { GENERATIONS, KINDS } from '../trace/kinds.ts';
+import type { ProcessIndex, Series, Trace } from '../trace/tables.ts';
+import type { View } from '../trace/view.ts';
+import { answer, figuresOf } from './answer.ts';
+import type { Answer, Row } from './rows.ts';
+import { firstAtOrAfter, processMask, type Selection, select } from './selection.ts';
+import { type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
+
+/** One stretch of time [from, to), ns since the start of the recording; the last one holds its end too. */
+export interface TimelineRow extends Row {
+  readonly from: number;
+  readonly to: number;
+  /** Highest value of the stretch, summed over the processes; null where nothing was measured yet. */
+  readonly rss: number | null;
+  readonly gcCommitted: number | null;
+  readonly gcSize: number | null;
+  /** Garbage collections that ended in it, the highest generation among them (null: none), and the time they paused. */
+  readonly gcs: number;
+  readonly gcDepth: number | null;
+  readonly gcPause: number;
+}
+
+/**
+ * The view's time range in `buckets` stretches of equal length: the allocations the view selects by the time they were
+ * made, and what the processes measured. All filters apply to the allocations, `processes` also to the rest.
+ * @throws TraceError when the trace cannot answer the view's metric.
+ */
+export function timeline(trace: Trace, view: View, buckets: number): Answer<TimelineRow> {
+  const selection = select(trace, view);
+  const bounds = boundsOf(trace, view);
+  const processes = processMask(trace, view).mask;
+  const sums = sumByTime(trace, view, selection, bounds, buckets);
+  const total = totalOf(sums);
+  const series = {
+    rss: bucketSeries(trace, processes, seriesOf(trace, 'rss'), bounds, buckets),
+    gcCommitted: bucketSeries(trace, processes, committedSeries(trace), bounds, buckets),
+    gcSize: bucketSeries(trace, processes, sizeSeries(trace), bounds, buckets),
+  };
+  const gcs = bucketGcs(trace, processes, bounds, buckets);
+  const width = (bounds.to - bounds.from) / buckets;
+  const rows = Array.from({ length: buckets }, (_, bucket): TimelineRow => {
+    const from = bounds.from + bucket * width;
+    return {
+      name: `${(from / 1e9).toFixed(3)}s`,
+      ...figuresOf(sums, bucket, total, view.unit),
+      from,
+      to: bucket === buckets - 1 ? bounds.to : from + width,
+      rss: series.rss[bucket],
+      gcCommitted: series.gcCommitted[bucket],
+      gcSize: series.gcSize[bucket],
+      ...gcs[bucket],
+    };
+  });
+  return answer(trace, view, total, rows, selection.warnings);
+}
+
+interface Bounds {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The range shown: the view's, cut to the recording; `live` and `net` reach back to what was allocated before. */
+function boundsOf(trace: Trace, view: View): Bounds {
+  const reachesBack = view.metric === 'live' || view.metric === 'net';
+  const { time, length } = trace.allocations;
+  const lastMoment = Math.max(trace.recording.duration, length > 0 ? time[length - 1] : 0);
+  const from = Math.max(0, Math.min(reachesBack ? 0 : view.from, lastMoment));
+  return { from, to: Math.max(from, Math.min(view.to, lastMoment)) };
+}
+
+function bucketOf(moment: number, { from, to }: Bounds, buckets: number): number {
+  if (to === from) return 0;
+  return Math.max(0, Math.min(buckets - 1, Math.floor(((moment - from) / (to - from)) * buckets)));
+}
+
+/** Allocations are in time order, so a bucket is a range of rows and is summed as such. */
+function sumByTime(trace: Trace, view: View, selection: Selection, bounds: Bounds, buckets: number): Sums {
+  const { time, kind } = trace.allocations;
+  const sums: Sums = new Float64Array(buckets * WIDTH);
+  let first = selection.first;
+  for (let bucket = 0; bucket < buckets; bucket++) {
+    const until = bounds.from + ((bucket + 1) * (bounds.to - bounds.from)) / buckets;
+    const end =
+      bucket === buckets - 1 ? selection.end : Math.max(first, Math.min(selection.end, firstAtOrAfter(time, until)));
+    const factor = selection.factor?.subarray(first - selection.first, end - selection.first);
+    sums.set(
+      totalOf(sumBy(trace, { ...selection, first, end, factor }, view.unit, kind, KINDS.length)),
+      bucket * WIDTH,
+    );
+    first = end;
+  }
+  return sums;
+}
+
+function seriesOf(trace: Trace, name: Series['name']): readonly Series[] {
+  return trace.series.filter((series) => series.name === name);
+}
+
+function committedSeries(trace: Trace): readonly Series[] {
+  const measured = seriesOf(trace, 'gc-committed');
+  return measured.length > 0 ? measured : gcSeries(trace, 'gc-committed', (gc) => trace.gcs.committed[gc]);
+}
+
+function sizeSeries(trace: Trace): readonly Series[] {
+  const measured = seriesOf(trace, 'gc-size');
+  if (measured.length > 0) return measured;
+  const width = GENERATIONS.length;
+  return gcSeries(trace, 'gc-size', (gc) =>
+    trace.gcs.size.subarray(gc * width, (gc + 1) * width).reduce((sum, bytes) => sum + bytes, 0),
+  );
+}
+
+/** A series for each process, of what its collections report. */
+function gcSeries(trace: Trace, name: Series['name'], valueOfGc: (gc: number) => number): Series[] {
+  const points = new Map<ProcessIndex, { time: number[]; value: number[] }>();
+  for (let gc = 0; gc < trace.gcs.length; gc++) {
+    const value = valueOfGc(gc);
+    if (Number.isNaN(value) || Number.isNaN(trace.gcs.end[gc])) continue;
+    const process = trace.gcs.process[gc];
+    const series = points.get(process) ?? { time: [], value: [] };
+    points.set(process, series);
+    series.time.push(trace.gcs.end[gc]);
+    series.value.push(value);
+  }
+  return [...points].map(([process, { time, value }]) => ({
+    process,
+    name,
+    time: Float64Array.from(time),
+    value: Float64Array.from(value),
+  }));
+}
+
+/** Highest value per bucket of each series, held until the next one or the end of its process; summed over processes. */
+function bucketSeries(
+  trace: Trace,
+  processes: Uint8Array,
+  all: readonly Series[],
+  bounds: Bounds,
+  buckets: number,
+): (number | null)[] {
+  const result: (number | null)[] = new Array(buckets).fill(null);
+  const width = (bounds.to - bounds.from) / buckets;
+  for (const { process, time, value } of all) {
+    if (processes[process] === 0) continue;
+    let held = Number.NaN;
+    let i = 0;
+    for (; i < time.length && time[i] < bounds.from; i++) held = value[i];
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const ended = trace.processes.end[process] <= bounds.from + bucket * width;
+      let highest = ended ? Number.NaN : held;
+      let measured = false;
+      for (; i < time.length && time[i] <= bounds.to && bucketOf(time[i], bounds, buckets) <= bucket; i++) {
+        highest = measured ? Math.max(highest, value[i]) : value[i];
+        measured = true;
+        held = value[i];
+      }
+      if (!Number.isNaN(highest)) result[bucket] = (result[bucket] ?? 0) + highest;
+    }
+  }
+  return result;
+}
+
+type GcMarks = Pick<TimelineRow, 'gcs' | 'gcDepth' | 'gcPause'>;
+
+function bucketGcs(trace: Trace, processes: Uint8Array, bounds: Bounds, buckets: number): GcMarks[] {
+  const marks = Array.from({ length: buckets }, () => ({ gcs: 0, gcDepth: null as number | null, gcPause: 0 }));
+  const { gcs } = trace;
+  for (let gc = 0; gc < gcs.length; gc++) {
+    const end = gcs.end[gc];
+    if (processes[gcs.process[gc]] === 0 || !(end >= bounds.from && end <= bounds.to)) continue;
+    const mark = marks[bucketOf(end, bounds, buckets)];
+    mark.gcs++;
+    mark.gcDepth = Math.max(mark.gcDepth ?? 0, gcs.depth[gc]);
+    mark.gcPause += gcs.pause[gc];
+  }
+  return marks;
+}

@@ -1,0 +1,157 @@
+import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { NONE, type Trace } from '../trace/tables.ts';
+import type { Dimension, View } from '../trace/view.ts';
+import { answer, errorOf, figureOf, figuresOf, sumByStack } from './answer.ts';
+import { derived } from './derived.ts';
+import { functionLabel, inclusiveByFunction, type Label } from './functions.ts';
+import { fileName, moduleOfFunction, processName, threadName } from './names.ts';
+import type { Answer, Row } from './rows.ts';
+import { type Selection, select } from './selection.ts';
+import { addSums, BYTES, COUNT, ROWS, regroup, type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
+
+/** A dimension's answer before it is cut: sums per group, what each is called, and inclusive sums by function. */
+interface Groups {
+  readonly sums: Sums;
+  label(group: number): Label;
+  readonly inclusive?: Sums;
+}
+
+/**
+ * The rows of `view` grouped by `dimension`, largest first. With more than `limit` rows the last row is "other" and
+ * stands for the rest, so the rows always add up to the total.
+ *
+ * - By function: own figures belong to the innermost function; with hide-system to the innermost function of the user's
+ *   code, "[system code]" when there is none. Functions that only call others are rows too, with own 0.
+ * - By line: the innermost frame that has a source line, "your line that caused it".
+ * - By module: the module of the function as above.
+ * @throws TraceError when the trace cannot answer the view's metric.
+ */
+export function top(trace: Trace, view: View, dimension: Dimension, limit = Number.POSITIVE_INFINITY): Answer {
+  const selection = select(trace, view);
+  const groups = groupBy[dimension](trace, view, selection);
+  const total = totalOf(groups.sums);
+  const ranked = rank(groups, view);
+  const rows = ranked.slice(0, limit).map((group) => rowOf(groups, group, total, view));
+  if (ranked.length > limit) rows.push(otherRow(groups.sums, ranked.slice(limit), total, view));
+  return answer(trace, view, total, rows, selection.warnings);
+}
+
+const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection) => Groups> = {
+  kind: (trace, view, selection) => ({
+    sums: sumBy(trace, selection, view.unit, trace.allocations.kind, KINDS.length),
+    label: (group) => ({ name: KINDS[group - 1] }),
+  }),
+  heap: (trace, view, selection) => ({
+    sums: sumBy(trace, selection, view.unit, trace.allocations.heap, HEAPS.length),
+    label: (group) => ({ name: HEAPS[group - 1] }),
+  }),
+  type: (trace, view, selection) => ({
+    sums: sumBy(trace, selection, view.unit, trace.allocations.type, trace.types.length),
+    label: (group) => ({ name: group === 0 ? '[no type]' : trace.types.name[group - 1] }),
+  }),
+  thread: (trace, view, selection) => ({
+    sums: sumByThread(trace, view, selection),
+    label: (group) => ({ name: group === 0 ? '[no thread]' : threadName(trace, group - 1) }),
+  }),
+  process: (trace, view, selection) => ({
+    sums: regroup(
+      sumByThread(trace, view, selection),
+      Int32Array.from({ length: trace.threads.length + 1 }, (_, slot) =>
+        slot === 0 ? 0 : trace.threads.process[slot - 1] + 1,
+      ),
+      trace.processes.length + 1,
+    ),
+    label: (group) => ({ name: group === 0 ? '[no process]' : processName(trace, group - 1) }),
+  }),
+  function: groupByFunction,
+  line: groupByLine,
+  module: groupByModule,
+};
+
+function sumByThread(trace: Trace, view: View, selection: Selection): Sums {
+  return sumBy(trace, selection, view.unit, trace.allocations.thread, trace.threads.length);
+}
+
+function groupByFunction(trace: Trace, view: View, selection: Selection): Groups {
+  const groups = derived(trace).functionGroups(view.hideSystem);
+  const byStack = sumByStack(trace, selection, view.unit);
+  return {
+    sums: regroup(byStack, groups.ofSlot, groups.length),
+    inclusive: inclusiveByFunction(trace, view.hideSystem, byStack),
+    label: (group) => functionLabel(trace, group),
+  };
+}
+
+function groupByLine(trace: Trace, view: View, selection: Selection): Groups {
+  const groups = derived(trace).lineGroups(view.hideSystem);
+  return {
+    sums: regroup(sumByStack(trace, selection, view.unit), groups.ofSlot, groups.length),
+    label: (group) => {
+      if (group === groups.noStack) return { name: '[no stack]' };
+      if (group === groups.noLine) return { name: '[no source line]' };
+      const file = trace.files.path[groups.file[group]];
+      const fn = groups.function[group];
+      const module = moduleOfFunction(trace, fn);
+      return {
+        name: `${fileName(file)}:${groups.line[group]}`,
+        function: trace.functions.name[fn],
+        ...(module !== undefined && { module }),
+        file,
+        line: groups.line[group],
+        ...(groups.near[group] === 1 && { near: true }),
+      };
+    },
+  };
+}
+
+function groupByModule(trace: Trace, view: View, selection: Selection): Groups {
+  const byFunction = derived(trace).functionGroups(view.hideSystem);
+  const noModule = trace.modules.length;
+  // The functions' own special groups (no stack, system code) keep their place behind the modules.
+  const ofFunction = Int32Array.from({ length: trace.functions.length + 2 }, (_, group) => {
+    if (group >= trace.functions.length) return noModule + 1 + (group - trace.functions.length);
+    return trace.functions.module[group] === NONE ? noModule : trace.functions.module[group];
+  });
+  const ofSlot = byFunction.ofSlot.map((group) => ofFunction[group]);
+  return {
+    sums: regroup(sumByStack(trace, selection, view.unit), ofSlot, trace.modules.length + 3),
+    label: (group) => {
+      if (group === noModule) return { name: '[no module]' };
+      if (group > noModule) return functionLabel(trace, group - noModule - 1 + trace.functions.length);
+      return { name: trace.modules.name[group] };
+    },
+  };
+}
+
+/** Groups that hold anything, largest first; equal ones by name, so that the order is stable. */
+function rank({ sums, inclusive, label }: Groups, view: View): number[] {
+  const groups: number[] = [];
+  for (let group = 0; group * WIDTH < sums.length; group++) {
+    if (sums[group * WIDTH + ROWS] > 0 || (inclusive && inclusive[group * WIDTH + ROWS] > 0)) groups.push(group);
+  }
+  const own = (group: number) => figureOf(sums, group, view.unit);
+  const whole = (group: number) => (inclusive ? figureOf(inclusive, group, view.unit) : 0);
+  const byName = (a: number, b: number) => (label(a).name < label(b).name ? -1 : 1);
+  return groups.sort((a, b) => own(b) - own(a) || whole(b) - whole(a) || byName(a, b));
+}
+
+function rowOf({ sums, inclusive, label }: Groups, group: number, total: Sums, view: View): Row {
+  const { name, ...rest } = label(group);
+  const figures = figuresOf(sums, group, total, view.unit);
+  if (inclusive === undefined) return { name, ...figures, ...rest };
+  const totalError = errorOf(inclusive, group, view.unit);
+  return {
+    name,
+    ...figures,
+    totalBytes: inclusive[group * WIDTH + BYTES],
+    totalCount: inclusive[group * WIDTH + COUNT],
+    ...(totalError !== undefined && { totalError }),
+    ...rest,
+  };
+}
+
+function otherRow(sums: Sums, groups: readonly number[], total: Sums, view: View): Row {
+  const other: Sums = new Float64Array(WIDTH);
+  for (const group of groups) addSums(other, 0, sums, group);
+  return { name: 'other', ...figuresOf(other, 0, total, view.unit), other: true, folded: groups.length };
+}
