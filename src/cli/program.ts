@@ -16,6 +16,8 @@ export function createProgram(shell: Shell, version: string): Command {
   const program = new Command('memsurge')
     .description('Finds out why the memory of a .NET process on Linux grows, from a light trace instead of a dump.')
     .version(version)
+    // "run" hands what follows the program's name to the program.
+    .enablePositionalOptions()
     .addHelpText(
       'after',
       `
