@@ -53,6 +53,7 @@ export function formatError(error: number | undefined): string {
 
 /** A moment or a length of time, from ns: "1.23 s", "300 ms", "2 min 5 s". */
 export function formatTime(ns: number): string {
+  if (ns === 0) return '0 s';
   if (ns < 1e3) return `${ns.toFixed(0)} ns`;
   if (ns < 999.5e3) return `${threeDigits(ns / 1e3)} µs`;
   if (ns < 999.5e6) return `${threeDigits(ns / 1e6)} ms`;
@@ -79,14 +80,29 @@ export function shareBar(share: number, width: number): string {
 
 const LEVELS = '▁▂▃▄▅▆▇█';
 
-/** One character per value, scaled to the largest; a space where there is none. */
+/** One character per value, scaled to the largest; a space where there is nothing. */
 export function sparkline(values: readonly (number | null)[]): string {
   const largest = Math.max(0, ...values.map((value) => value ?? 0));
   return values
     .map((value) => {
-      if (value === null) return ' ';
-      const level = largest === 0 ? 0 : Math.round((Math.max(0, value) / largest) * (LEVELS.length - 1));
-      return LEVELS[level];
+      if (value === null || value <= 0) return ' ';
+      return LEVELS[Math.round((value / largest) * (LEVELS.length - 1))];
     })
     .join('');
+}
+
+/** `text` broken between words into lines of at most `width` characters, the first and the others indented so far. */
+export function wrap(text: string, width: number, first = '', others = first): string {
+  const lines: string[] = [];
+  const [head, ...words] = text.split(' ');
+  let line = first + head;
+  for (const word of words) {
+    if (line.length + 1 + word.length > width) {
+      lines.push(line);
+      line = others + word;
+    } else {
+      line += ` ${word}`;
+    }
+  }
+  return [...lines, line].join('\n');
 }

@@ -5,9 +5,14 @@ import { formatBytes, formatCount, formatError, formatShare, shareBar } from './
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 
+/** Printed where an answer has no rows. */
+export const NOTHING = 'Nothing was allocated in this view.';
+
 const BAR_WIDTH = 10;
-/** Below this the bars give way to the names. */
+/** From these widths on there is room for bars beside short names, beside long names, and for modules. */
 const WIDTH_FOR_BARS = 72;
+const WIDTH_FOR_BARS_BESIDE_CODE = 110;
+const WIDTH_FOR_MODULES = 130;
 
 /** One JSON object; a number that JSON cannot hold (no end of the time range) becomes null. */
 export function printJson(shell: Shell, answer: unknown): void {
@@ -19,12 +24,12 @@ export function printWarnings(shell: Shell, warnings: readonly string[]): void {
 }
 
 /** "shown 2.93 GiB of 3.01 GiB · allocated · sampled ±0.3 %" */
-export function headline(answer: Pick<Answer, 'total' | 'whole' | 'metric' | 'unit' | 'accuracy'>): string {
+export function headline(answer: Answer): string {
   const figure = (amount: Answer['whole']) =>
     answer.unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} objects`;
   const all = answer.total.bytes === answer.whole.bytes && answer.total.count === answer.whole.count;
   const shown = all ? `all ${figure(answer.whole)}` : `shown ${figure(answer.total)} of ${figure(answer.whole)}`;
-  return [shown, answer.metric, accuracyText(answer)].join(' · ');
+  return [shown, answer.metric, ...(answer.rows.length > 0 ? [accuracyText(answer)] : [])].join(' · ');
 }
 
 export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accuracy'>): string {
@@ -36,6 +41,7 @@ export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accura
 /** Rows of one dimension as a table. */
 export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): string {
   const { rows, unit } = answer;
+  if (rows.length === 0) return NOTHING;
   const bytes = unit === 'bytes';
   const figure = (row: Row) => (bytes ? formatBytes(row.bytes) : formatCount(row.count));
   const total = (row: Row) => {
@@ -46,7 +52,8 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
     { title: dimension === 'function' ? 'Own' : bytes ? 'Bytes' : 'Objects', align: 'right', cells: rows.map(figure) },
     { title: 'Share', align: 'right', cells: rows.map((row) => formatShare(row.share)) },
   ];
-  if (shell.width >= WIDTH_FOR_BARS) {
+  const ofCode = dimension === 'function' || dimension === 'line';
+  if (shell.width >= (ofCode ? WIDTH_FOR_BARS_BESIDE_CODE : WIDTH_FOR_BARS)) {
     columns.push({ title: '', cells: rows.map((row) => shareBar(row.share, BAR_WIDTH)), style: shell.colors.cyan });
   }
   if (answer.accuracy === 'sampled') {
@@ -61,13 +68,13 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
   columns.push({
     title: dimension[0].toUpperCase() + dimension.slice(1),
     cells: rows.map((row) => rowName(row, dimension)),
-    flexible: true,
+    flexible: dimension !== 'line',
     style: (text, row) => (rows[row].other ? shell.colors.dim(text) : text),
   });
   if (dimension === 'line') {
     columns.push({ title: 'Function', cells: rows.map((row) => row.function ?? ''), flexible: true });
   }
-  if (dimension === 'function') {
+  if (dimension === 'function' && shell.width >= WIDTH_FOR_MODULES) {
     columns.push({
       title: 'Module',
       cells: rows.map((row) => row.module ?? ''),

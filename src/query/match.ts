@@ -8,7 +8,7 @@ export interface Match {
 
 /**
  * Rows whose name one of `texts` selects, by the rule stated at `View` in src/trace/view.ts; without texts every row.
- * `names` yields the spellings of one row (a thread answers to its name, its number, and both).
+ * `names` yields the spellings of one row, its name first (a thread answers to its name, its number, and both).
  * `what` is the plural of the rows for warnings ("types").
  */
 export function matchRows(
@@ -31,15 +31,16 @@ export function matchRows(
 /** The rows one text selects; the first rule that selects any decides. */
 export function rowsOf(length: number, names: (row: number) => readonly string[], text: string): number[] {
   const lower = text.toLowerCase();
-  const rules: ((name: string) => boolean)[] = [
-    (name) => name === text,
-    ...(text.includes('*') ? [(name: string) => matchesPattern(name.toLowerCase(), lower)] : []),
-    (name) => endsWithPart(name, text),
-    (name) => name.toLowerCase().includes(lower),
+  // Loose rules look at the name alone, or "--function app" would select all of module "app".
+  const rules: ((names: readonly string[]) => boolean)[] = [
+    (names) => names.includes(text),
+    ...(text.includes('*') ? [([name]: readonly string[]) => matchesPattern(name.toLowerCase(), lower)] : []),
+    (names) => names.some((name) => endsWithPart(name, text)),
+    ([name]) => name.toLowerCase().includes(lower),
   ];
   for (const rule of rules) {
     const rows: number[] = [];
-    for (let row = 0; row < length; row++) if (names(row).some(rule)) rows.push(row);
+    for (let row = 0; row < length; row++) if (rule(names(row))) rows.push(row);
     if (rows.length > 0) return rows;
   }
   return [];
@@ -96,11 +97,10 @@ function lastPart(name: string): string {
 /** Up to three names whose last part is close to that of `text`, closest first. */
 function nearNames(length: number, names: (row: number) => readonly string[], text: string): string[] {
   const wanted = lastPart(text).toLowerCase();
-  const allowed = Math.max(1, Math.floor(wanted.length / 3));
+  const allowed = Math.max(1, Math.round(wanted.length / 2.5));
   const found = new Map<string, number>();
   for (let row = 0; row < length; row++) {
     const name = names(row)[0];
-    if (name === '') continue;
     const distance = editDistance(wanted, lastPart(name).toLowerCase(), allowed);
     if (distance <= allowed) found.set(name, distance);
   }

@@ -12,14 +12,14 @@ export function processName(trace: Trace, process: ProcessIndex): string {
   return `${trace.processes.name[process] || 'process'} (${trace.processes.pid[process]})`;
 }
 
-/** The spellings a filter may use for one row of each table. */
+/** The spellings a filter may use for one row of each table, its name first. */
 export const threadSpellings = (trace: Trace) => (thread: number) => [
-  trace.threads.name[thread],
+  trace.threads.name[thread] || threadName(trace, thread),
   threadName(trace, thread),
   String(trace.threads.osId[thread]),
 ];
 export const processSpellings = (trace: Trace) => (process: number) => [
-  trace.processes.name[process],
+  trace.processes.name[process] || processName(trace, process),
   processName(trace, process),
   String(trace.processes.pid[process]),
 ];

@@ -1,6 +1,6 @@
-import { GENERATIONS, type Generation } from '../trace/kinds.ts';
+import { GENERATIONS, type Generation, type Heap } from '../trace/kinds.ts';
 import { NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
-import type { Dimension, View } from '../trace/view.ts';
+import { DEFAULT_VIEW, type Dimension, type View } from '../trace/view.ts';
 import { heap } from './heap.ts';
 import { processName } from './names.ts';
 import type { Accuracy, Answer, Row, Total } from './rows.ts';
@@ -61,15 +61,17 @@ export interface HeapFinding {
   readonly generationInUse: number | null;
   /** Resident set of the process at that time, null when not measured. */
   readonly resident: number | null;
-  /** Bytes the view allocated after that collection, which its figures cannot hold. */
+  /** Bytes allocated in the heap of that generation until the collection, as far as the trace saw it. */
+  readonly allocatedBefore: number;
+  /** Bytes allocated anywhere after the collection, which its figures cannot hold. */
   readonly allocatedAfter: number;
   readonly view: View;
 }
 
 export interface ReportAnswer extends Answer {
   readonly findings: readonly Finding[];
-  /** The function to look at first, if one stands out. */
-  readonly culprit: { readonly function: string; readonly view: View } | undefined;
+  /** The function to look at first, where one stands out. */
+  readonly culprit?: string;
 }
 
 const STEPS: readonly Dimension[] = ['process', 'kind', 'heap', 'type', 'thread', 'function', 'line'];
@@ -88,29 +90,26 @@ export function report(trace: Trace, asked: View): ReportAnswer {
   const all = top(trace, view, 'function');
   if (all.total.bytes === 0) {
     findings.push(...heapFindings(trace, view));
-    return { ...all, findings, culprit: undefined };
+    return { ...all, findings };
   }
   findings.push({ about: 'allocated', total: all.total, accuracy: all.accuracy, rate: rateOf(trace, view), view });
-  const { steps, narrowed } = drillDown(trace, view);
+  const steps = drillDown(trace, view);
   findings.push(...steps, ...heapFindings(trace, view));
   const culprit = steps.find((step) => step.dimension === 'function' && step.dominant && isNamed(step.rows[0]));
-  return { ...all, findings, culprit: culprit && { function: culprit.rows[0].name, view: narrowed } };
+  return { ...all, findings, ...(culprit && { culprit: culprit.rows[0].name }) };
 }
 
-function drillDown(trace: Trace, view: View): { steps: ShareFinding[]; narrowed: View } {
+function drillDown(trace: Trace, view: View): ShareFinding[] {
   const steps: ShareFinding[] = [];
-  // Where the function was looked for: "code" asks for it by name.
-  let narrowed = view;
   let current = view;
   for (const dimension of STEPS) {
     const { rows, accuracy } = top(trace, current, dimension, ROWS_PER_STEP);
     if (dimension === 'process' && rows.length < 2) continue;
     const dominant = rows[0].share > DOMINANT;
     steps.push({ about: 'share', dimension, rows, dominant, accuracy, view: current });
-    if (dimension === 'function') narrowed = current;
     if (dominant && isNamed(rows[0])) current = narrow(current, dimension, rows[0].name);
   }
-  return { steps, narrowed };
+  return steps;
 }
 
 /** `view` inside one row of `dimension`. */
@@ -178,7 +177,7 @@ function heapFindings(trace: Trace, view: View): HeapFinding[] {
   const findings: HeapFinding[] = [];
   for (let process = 0; process < trace.processes.length; process++) {
     if (mask[process] === 0) continue;
-    const own: View = { ...view, processes: [processName(trace, process)] };
+    const own: View = { ...DEFAULT_VIEW, processes: [processName(trace, process)], from: view.from, to: view.to };
     const answer = heap(trace, own, GENERATIONS.length);
     const last = answer.gcs.at(-1);
     if (last === undefined) continue;
@@ -195,11 +194,16 @@ function heapFindings(trace: Trace, view: View): HeapFinding[] {
       generation: largest.name,
       generationInUse: largest.inUse,
       resident: residentAt(trace, process, last.end),
-      allocatedAfter: top(trace, { ...own, from: Math.max(own.from, last.end) }, 'kind').total.bytes,
+      allocatedBefore: top(trace, { ...own, heaps: [heapOf(largest.name)], from: 0, to: last.end }, 'kind').total.bytes,
+      allocatedAfter: top(trace, { ...own, from: last.end }, 'kind').total.bytes,
       view: own,
     });
   }
   return findings.sort((a, b) => (b.inUse ?? 0) - (a.inUse ?? 0));
+}
+
+function heapOf(generation: Generation): Heap {
+  return generation === 'loh' || generation === 'poh' ? generation : 'soh';
 }
 
 /** The last value measured up to `moment`, else the first after it. */

@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../query/heap.ts';
 import { HEAP_LABELS } from '../../trace/kinds.ts';
-import { formatBytes, formatTime } from '../format.ts';
+import { formatBytes, formatTime, wrap } from '../format.ts';
 import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { type Column, formatTable } from '../table.ts';
 import { addViewOptions, type ViewOptions, viewFrom } from '../view-options.ts';
 
+const EXPLANATION =
+  'Size is in use plus free; promoted survived the collection; committed is what the OS gave the GC, with free and bookkeeping.';
 const DEFAULT_GCS = 10;
 const FEWEST_GCS = 3;
 /** From this width on the list has a column per generation. */
@@ -52,11 +54,7 @@ function printHeap(shell: Shell, answer: HeapAnswer): void {
     shell.out('');
     shell.out(formatGcs(shell, answer.gcs, processes > 1));
     shell.out('');
-    shell.out(
-      shell.colors.dim(
-        'Size is in use plus free; promoted survived the collection; committed is what the OS gave the GC, free and bookkeeping included.',
-      ),
-    );
+    shell.out(shell.colors.dim(wrap(EXPLANATION, shell.width)));
   }
   printWarnings(shell, answer.warnings);
 }

@@ -11,7 +11,7 @@ import {
 import type { Row } from '../../query/rows.ts';
 import { GENERATIONS, type Generation, HEAP_LABELS } from '../../trace/kinds.ts';
 import type { Dimension } from '../../trace/view.ts';
-import { formatBytes, formatCount, formatError, formatShare, formatTime } from '../format.ts';
+import { formatBytes, formatCount, formatError, formatShare, formatTime, wrap } from '../format.ts';
 import { accuracyText, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { addViewOptions, FILTER_HELP, shellWord, type ViewOptions, viewFlags, viewFrom } from '../view-options.ts';
@@ -59,11 +59,11 @@ function reportText(shell: Shell, answer: ReportAnswer, path: string, processes:
       ...of('share').map(shareText),
     ],
     [bold('What the GC says'), ...atMost(heaps.map(heapText), processes, 'processes')],
-    [bold('Look further'), ...nextCommands(answer, path)],
   ];
   return parts
     .filter((lines) => lines.length > 1)
-    .map(([title, ...lines]) => [title, ...lines.map((line) => `  ${line}`)].join('\n'))
+    .map(([title, ...lines]) => [title, ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join('\n'))
+    .concat([bold('Look further'), ...nextCommands(answer, path).map((line) => `  ${line}`)].join('\n'))
     .join('\n\n');
 }
 
@@ -73,9 +73,9 @@ function atMost(lines: readonly string[], limit: number, what: string): string[]
 }
 
 function residentText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
-  const grew = `${process}: resident set ${formatBytes(first)} at ${formatTime(from)}`;
-  if (peakAt === to) return `${grew}, ${formatBytes(last)} at its end (${formatTime(to)}), its highest.`;
-  return `${grew}, at most ${formatBytes(peak)} at ${formatTime(peakAt)}, ${formatBytes(last)} at its end (${formatTime(to)}).`;
+  const course = `${process}: resident set ${last > first ? 'grew' : 'went'} from ${formatBytes(first)} at ${formatTime(from)}`;
+  if (peakAt === to) return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;
+  return `${course} to ${formatBytes(last)} at ${formatTime(to)}; at most ${formatBytes(peak)} at ${formatTime(peakAt)}.`;
 }
 
 function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
@@ -106,12 +106,13 @@ function shareText({ dimension, rows, dominant, accuracy }: ShareFinding): strin
 }
 
 function heapText(finding: HeapFinding): string {
-  const { process, gcNumber, end, inUse, free, committed, generationInUse, resident, allocatedAfter } = finding;
+  const { process, gcNumber, end, inUse, free, committed, generationInUse, resident, allocatedBefore, allocatedAfter } =
+    finding;
   const held = inUse === null ? '' : `: ${formatBytes(inUse)} in use`;
   const where =
     generationInUse === null || inUse === null || inUse === 0
       ? ''
-      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}`;
+      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}, where ${formatBytes(allocatedBefore)} had been allocated by then`;
   const kept = free === null ? '' : `; ${formatBytes(free)} free`;
   const ofOs = committed === null ? '' : `; ${formatBytes(committed)} committed`;
   const beside = resident === null ? '' : `, resident set ${formatBytes(resident)}`;
@@ -128,9 +129,9 @@ function nextCommands({ culprit, view, findings }: ReportAnswer, path: string): 
   const trace = shellWord(path);
   const line = (...words: string[]) => ['memsurge', ...words].filter((word) => word !== '').join(' ');
   const commands: string[] = [];
-  if (culprit) {
-    commands.push(line('code', trace, shellWord(culprit.function)));
-    commands.push(line('tree', trace, '--callers', viewFlags({ ...culprit.view, functions: [culprit.function] })));
+  if (culprit !== undefined) {
+    commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
+    commands.push(line('tree', trace, '--callers', viewFlags({ ...view, functions: [culprit] })));
   } else if (findings.some((finding) => finding.about === 'share')) {
     commands.push(line('top', trace, '--by function', viewFlags(view)));
     commands.push(line('tree', trace, viewFlags(view)));

@@ -61,7 +61,8 @@ function printPanel(shell: Shell, trace: Trace, view: View, options: ViewOptions
     return;
   }
   shell.out(headline(first));
-  for (const [dimension, answer] of answers) {
+  const shown = first.rows.length === 0 ? answers.slice(0, 1) : answers;
+  for (const [dimension, answer] of shown) {
     shell.out('');
     shell.out(formatRows(shell, answer, dimension));
   }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type TreeRow, tree } from '../../query/tree.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../format.ts';
-import { headline, printJson, printWarnings, rowName } from '../print.ts';
+import { headline, NOTHING, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
@@ -22,7 +22,7 @@ export function treeCommand(shell: Shell): Command {
       'after',
       `${FILTER_HELP}
 
-A function with one caller to show stands right below it; the tree is indented where it branches. ▶ marks the hot path.
+The tree is indented where it branches; a single child stands below its parent after └. ▶ marks the hot path.
 
 Examples:
   memsurge tree app.memsurge --hide-system
@@ -39,7 +39,9 @@ Examples:
       }
       shell.out(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`);
       shell.out('');
-      shell.out(formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'));
+      shell.out(
+        answer.rows.length === 0 ? NOTHING : formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'),
+      );
       printWarnings(shell, answer.warnings);
     });
 }
@@ -51,7 +53,7 @@ interface Line {
 }
 
 function formatTree(shell: Shell, rows: readonly TreeRow[], unit: 'bytes' | 'count', sampled: boolean): string {
-  const lines = treeLines(rows, '', true);
+  const lines = treeLines(rows, '', false, true);
   const figure = (bytes: number, count: number) => (unit === 'bytes' ? formatBytes(bytes) : formatCount(count));
   const style = (text: string, at: number) => {
     if (lines[at].row.other) return shell.colors.dim(text);
@@ -88,14 +90,14 @@ function formatTree(shell: Shell, rows: readonly TreeRow[], unit: 'bytes' | 'cou
   );
 }
 
-/** Depth first; an only child stands at its parent's indent, so that deep stacks stay readable. */
-function treeLines(rows: readonly TreeRow[], indent: string, hotParent: boolean): Line[] {
+/** Depth first; a single child stands at its parent's indent, so that deep stacks stay readable. */
+function treeLines(rows: readonly TreeRow[], indent: string, chained: boolean, hotParent: boolean): Line[] {
   const lines: Line[] = [];
   rows.forEach((row, i) => {
     const hot = hotParent && i === 0 && row.other !== true;
     const branches = row.children.length > 1;
-    lines.push({ row, indent, hot });
-    for (const line of treeLines(row.children, branches ? `${indent}  ` : indent, hot)) lines.push(line);
+    lines.push({ row, indent: chained ? `${indent}└ ` : indent, hot });
+    for (const line of treeLines(row.children, branches ? `${indent}  ` : indent, !branches, hot)) lines.push(line);
   });
   return lines;
 }
