@@ -7,8 +7,7 @@ import { monotonicNow } from './clock.ts';
 import type { RecordingFolder } from './folder.ts';
 
 /**
- * Samples /proc of the recorded processes: resident set every 25 ms, images when code was loaded, thread names each
- * second. Reading status takes about 0.1 ms, maps 0.5 to 2 ms.
+ * Samples /proc of the recorded processes: resident set every 25 ms, images and thread names when code was loaded. Reading status takes about 0.1 ms, maps 0.5 to 2 ms.
  */
 export interface ProcSampler {
   add(process: ManifestProcess): SampledProcess;
@@ -32,8 +31,10 @@ export interface SampledProcess {
 const RSS_INTERVAL = 25;
 /** Sampling may take at most this part of the recorder's time, however many processes there are. */
 const BUSY_SHARE = 0.05;
-const THREADS_INTERVAL = 1_000;
-const IMAGES_INTERVAL = 250;
+/** Images and threads: often while the process starts, then at most this often when code was loaded, else each second. */
+const FIRST_LOOK = 40;
+const LOOK_INTERVAL = 250;
+const IDLE_LOOK_INTERVAL = 1_000;
 /** Rows reach the file this often: what a killed recorder loses. */
 const FLUSH_INTERVAL = 500;
 
@@ -94,9 +95,9 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
   let rss = 0;
   let rows = '';
   let lastFlush = 0;
-  let lastThreads = 0;
-  let lastImages = 0;
-  let imagesWanted = true;
+  let lastLook = monotonicNow();
+  let lookPause = FIRST_LOOK;
+  let lookWanted = true;
   let over = false;
 
   function open(path: string): number {
@@ -126,8 +127,16 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
       rows += rssRow(now, bytes);
     }
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
-    if (imagesWanted && now - lastImages > IMAGES_INTERVAL * 1e6) lookAtImages(now);
-    if (now - lastThreads > THREADS_INTERVAL * 1e6) lookAtThreads(now);
+    const pause = lookWanted || lookPause < LOOK_INTERVAL ? lookPause : IDLE_LOOK_INTERVAL;
+    if (now - lastLook > pause * 1e6) look(now);
+  }
+
+  function look(now: number): void {
+    lastLook = now;
+    lookPause = Math.min(lookPause * 1.5, LOOK_INTERVAL);
+    lookWanted = false;
+    lookAtImages(now);
+    lookAtThreads();
   }
 
   function flush(now: number): void {
@@ -137,8 +146,6 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
   }
 
   function lookAtImages(now: number): void {
-    lastImages = now;
-    imagesWanted = false;
     let text = '';
     for (const { base, end, path } of images()) {
       const key = `${base} ${path}`;
@@ -157,8 +164,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     }
   }
 
-  function lookAtThreads(now: number): void {
-    lastThreads = now;
+  function lookAtThreads(): void {
     let text = '';
     for (const task of tasks()) {
       try {
@@ -209,13 +215,12 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     },
     ended,
     codeLoaded() {
-      imagesWanted = true;
+      lookWanted = true;
     },
     lookOnce() {
       if (over) return;
       const now = monotonicNow();
-      lookAtImages(now);
-      lookAtThreads(now);
+      look(now);
       sample(now);
     },
     sample,

@@ -1,0 +1,73 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { openTraceFile } from '../../src/trace/file.ts';
+import { memsurge, scratchFolder, start, until } from '../support/memsurge.ts';
+import { samplePath } from '../support/samples.ts';
+import { countOf, processesWith, streamsOf } from './support.ts';
+
+const folder = await scratchFolder();
+const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
+
+test('a program that starts another: both are recorded from their first moment', async () => {
+  const output = join(folder, 'two.memsurge');
+  const { status, stdout } = await memsurge('run', '-o', output, '--', samplePath('spawner'));
+  expect([status, stdout]).toEqual([0, 'child done\nparent done\n']);
+  const file = await openTraceFile(output);
+  const [parent, child] = file.manifest.processes;
+  expect(file.manifest.processes).toHaveLength(2);
+  expect(child.parentPid).toBe(parent.pid);
+  expect(child.commandLine).toMatch(/spawner child$/);
+  expect(child.endTime).toBeLessThan(parent.endTime!);
+  expect(parent.exit).toBe('exit code 0');
+  // 200 MB and 100 MB at one sample per 100 KiB.
+  expect(countOf((await streamsOf(file, 0)).get(''), 303)).toBeGreaterThan(1500);
+  expect(countOf((await streamsOf(file, 1)).get(''), 303)).toBeGreaterThan(700);
+});
+
+test('below a shell too, with the names of what was compiled before', async () => {
+  const output = join(folder, 'shell.memsurge');
+  const { status } = await memsurge('run', '-o', output, '--', 'sh', '-c', `${samplePath('spawner')}; exit 4`);
+  expect(status).toBe(4);
+  const file = await openTraceFile(output);
+  expect(file.manifest.processes.map((process) => process.name)).toEqual(['spawner', 'spawner']);
+  expect([...(await streamsOf(file, 0)).keys()]).toEqual(['', '-symbols']);
+  const child = await streamsOf(file, 1);
+  expect([...child.keys()]).toEqual(['', '-symbols', '-rundown']);
+  expect(countOf(child.get('-rundown'), 144)).toBeGreaterThan(10);
+});
+
+test('dotnet run, and a build with a compiler server that stays', async () => {
+  const project = join(folder, 'app');
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary);
+  const make = spawnSync('dotnet', ['new', 'console', '-o', project], { encoding: 'utf8' });
+  expect(make.status, make.stdout + make.stderr).toBe(0);
+
+  // Its own TMPDIR: a compiler server of its own, that no other build on this machine uses.
+  const env: NodeJS.ProcessEnv = { ...process.env, TMPDIR: temporary, UseSharedCompilation: 'true' };
+  const output = join(folder, 'run.memsurge');
+  const args = [BIN, 'run', '-o', output, '--', 'dotnet', 'run', '--project', project];
+  const { status, stdout } = await start(process.execPath, args, env).finished;
+  expect([status, stdout]).toEqual([0, 'Hello, World!\n']);
+  const { manifest } = await openTraceFile(output);
+  const names = manifest.processes.map((process) => process.name);
+  expect(names[0]).toBe('dotnet');
+  expect(names).toContain('app');
+  expect(names).toContain('VBCSCompiler');
+  const server = manifest.processes.find((process) => process.name === 'VBCSCompiler')!;
+  expect(server.exit).toBe('still running when the recording stopped');
+
+  // The server goes on without us, and the guardian does not stay for it.
+  try {
+    const script = join(project, 'Program.cs');
+    spawnSync('sh', ['-c', `echo 'Console.WriteLine("changed");' > ${script}`]);
+    const again = spawnSync('dotnet', ['run', '--project', project], { env, encoding: 'utf8' });
+    expect(again.stdout).toBe('changed\n');
+    process.kill(server.pid, 0);
+    await until(() => processesWith(join(temporary, 'memsurge-')).length === 0, 20);
+  } finally {
+    process.kill(server.pid, 'SIGKILL');
+  }
+});

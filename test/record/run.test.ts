@@ -1,0 +1,196 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openTraceFile } from '../../src/trace/file.ts';
+import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { type Framework, samplePath } from '../support/samples.ts';
+import { countOf, openRecording, processesWith, streamsOf } from './support.ts';
+
+const folder = await scratchFolder();
+let number = 0;
+const fresh = () => join(folder, `t${number++}.memsurge`);
+
+describe('the program does not notice', () => {
+  test('standard streams and exit code', async () => {
+    const { child, finished } = startMemsurge('run', '-o', fresh(), '--', 'sh', '-c', 'cat; echo oops >&2; exit 7');
+    child.stdin?.end('through\n');
+    const { status, stdout, stderr } = await finished;
+    expect(status).toBe(7);
+    expect(stdout).toBe('through\n');
+    expect(stderr).toMatch(/^oops\nmemsurge: wrote .*\n/);
+  });
+
+  test('its options are its own', async () => {
+    const { stdout } = await memsurge('run', '-o', fresh(), 'echo', '-o', 'x', '--json');
+    expect(stdout).toBe('-o x --json\n');
+  });
+
+  test('a signal that ends it is told as a shell tells it', async () => {
+    const { status } = await memsurge('run', '-o', fresh(), '--', 'sh', '-c', 'kill -9 $$');
+    expect(status).toBe(128 + 9);
+  });
+
+  test('SIGTERM goes on to it, Ctrl-C is left to it, and the recording is kept', async () => {
+    const output = fresh();
+    const script = 'trap "echo bye; exit 5" TERM; echo up; while :; do sleep 0.05; done';
+    const { child, finished, output: printed } = startMemsurge('run', '-o', output, '--', 'sh', '-c', script);
+    await until(() => printed().includes('up'));
+    child.kill('SIGINT');
+    child.kill('SIGTERM');
+    const { status, stdout } = await finished;
+    expect(status).toBe(5);
+    expect(stdout).toBe('up\nbye\n');
+    expect((await openTraceFile(output)).manifest.state).toBe('complete');
+  });
+});
+
+describe('wrong usage is one line and exit code 2', () => {
+  test('a command that does not exist, or is no program', async () => {
+    const output = fresh();
+    const missing = await memsurge('run', '-o', output, '--', 'no-such-command-at-all');
+    expect(missing.status).toBe(2);
+    expect(missing.stderr).toBe('memsurge: no-such-command-at-all: command not found\n');
+
+    const text = join(folder, 'readme.txt');
+    await writeFile(text, 'hello');
+    const plain = await memsurge('run', '-o', output, '--', text);
+    expect(plain.status).toBe(2);
+    expect(plain.stderr).toMatch(/^memsurge: .*readme.txt: not an executable file.*\n$/);
+    expect(existsSync(output) || existsSync(`${output}.recording`)).toBe(false);
+  });
+
+  test('an output that is something else is not overwritten', async () => {
+    const text = join(folder, 'precious.txt');
+    await writeFile(text, 'precious');
+    const { status, stderr } = await memsurge('run', '-o', text, '--', 'true');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/precious.txt exists and is not a memsurge trace/);
+    expect(await readFile(text, 'utf8')).toBe('precious');
+
+    await mkdir(join(folder, 'sub'));
+    expect((await memsurge('run', '-o', join(folder, 'sub'), '--', 'true')).stderr).toContain('is a folder');
+    expect((await memsurge('run', '-o', join(folder, 'no/where.memsurge'), '--', 'true')).status).toBe(2);
+  });
+
+  test('an earlier trace is replaced', async () => {
+    const output = fresh();
+    await memsurge('run', '-o', output, '--', 'true');
+    await memsurge('run', '-o', output, '--', 'sh', '-c', 'exit 0');
+    expect((await openTraceFile(output)).manifest.command).toEqual(['sh', '-c', 'exit 0']);
+  });
+});
+
+test('a program without a runtime leaves a trace that says so', async () => {
+  const output = fresh();
+  const { stderr } = await memsurge('run', '-o', output, '--', 'true');
+  expect(stderr).toContain('no .NET runtime connected');
+  const { manifest } = await openTraceFile(output);
+  expect(manifest.processes).toEqual([]);
+  expect(manifest.warnings).toHaveLength(1);
+});
+
+describe.each(['net8.0', 'net9.0', 'net10.0'] as Framework[])('exits on %s', (framework) => {
+  test('the stream holds allocations, GCs with their sizes, committed memory, and methods with IL maps', async () => {
+    const output = fresh();
+    const { status } = await memsurge('run', '-o', output, '--', samplePath('exits', framework), 'exit-code');
+    expect(status).toBe(7);
+    const file = await openTraceFile(output);
+    const [process] = file.manifest.processes;
+    expect(process).toMatchObject({ name: 'exits', exit: 'exit code 7' });
+    expect(process.runtime).toMatch(new RegExp(`^\\.NET ${framework.slice(3).split('.')[0]}\\.`));
+
+    const streams = await streamsOf(file);
+    const main = streams.get('');
+    const symbols = streams.get('-symbols') ?? main;
+    expect(main?.truncated).toBeUndefined();
+    expect(main?.eventsLost).toBe(0);
+    // 62.5 MiB, one sample or tick per 100 KiB.
+    expect(countOf(main, framework === 'net10.0' ? 303 : 10)).toBeGreaterThan(400);
+    for (const id of [1, 2, 4, 39, 204]) expect(countOf(main, id), `event ${id}`).toBeGreaterThan(0);
+    expect(countOf(symbols, 143)).toBeGreaterThan(5);
+    expect(countOf(symbols, 190)).toBeGreaterThan(3);
+
+    const images = await file.read(`process/${process.id}.images.csv`);
+    expect(images).toMatch(/System\.Private\.CoreLib\.dll\n/);
+    expect(await file.read(`process/${process.id}.threads.csv`)).toMatch(/\.NET Finalizer/);
+    expect((await file.read(`process/${process.id}.csv`)).split('\n').length).toBeGreaterThan(2);
+  });
+
+  test('the clocks of events, /proc samples and manifest are one', async () => {
+    const output = fresh();
+    await memsurge('run', '-o', output, '--', samplePath('exits', framework), 'normal');
+    const file = await openTraceFile(output);
+    const [process] = file.manifest.processes;
+    const main = (await streamsOf(file)).get('')!;
+    expect(main.startTime).toBeGreaterThan(process.startTime);
+    expect(main.endTime).toBeLessThan(process.endTime!);
+    expect(Math.abs(main.startedAt - file.manifest.startedAt)).toBeLessThan(10_000);
+  });
+
+  test.each([
+    ['exception', 128 + 6, 'killed by SIGABRT'],
+    ['fail-fast', 128 + 6, 'killed by SIGABRT'],
+  ])('ended by %s', async (how, code, words) => {
+    const output = fresh();
+    const { status } = await memsurge('run', '-o', output, '--', samplePath('exits', framework), how);
+    expect(status).toBe(code);
+    const file = await openTraceFile(output);
+    expect(file.manifest.processes[0].exit).toBe(words);
+    for (const capture of (await streamsOf(file)).values()) expect(capture.format).toBe('nettrace');
+  });
+
+  test.each(['SIGTERM', 'SIGKILL'] as const)('ended by %s', async (signal) => {
+    const output = fresh();
+    const program = samplePath('exits', framework);
+    const { child, finished, output: printed } = startMemsurge('run', '-o', output, '--', program, 'wait');
+    await until(() => printed().includes('ready'));
+    // The runtime writes its buffers every 100 ms or so: what it did before is in the stream then.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    if (signal === 'SIGTERM') child.kill(signal);
+    else {
+      const { manifest } = await openRecording(output);
+      process.kill(manifest.processes[0].pid, signal);
+    }
+    const { status } = await finished;
+    expect(status).toBe(signal === 'SIGTERM' ? 128 + 15 : 128 + 9);
+    const file = await openTraceFile(output);
+    // Up to .NET 9 the runtime handles SIGTERM itself and exits with 128 + 15.
+    const exits = signal === 'SIGTERM' && framework !== 'net10.0';
+    expect(file.manifest.processes[0].exit).toBe(exits ? 'exit code 143' : `killed by ${signal}`);
+    const streams = await streamsOf(file);
+    expect(countOf(streams.get(''), framework === 'net10.0' ? 303 : 10)).toBeGreaterThan(400);
+    expect(countOf(streams.get('-symbols') ?? streams.get(''), 143)).toBeGreaterThan(5);
+    expect(await file.read(`process/${file.manifest.processes[0].id}.images.csv`)).toMatch(/CoreLib\.dll\n/);
+  });
+});
+
+test('a full disk stops the recording, not the program', async () => {
+  // A file system of 256 KiB: the streams of a build fill it at once.
+  const small = join(folder, 'small');
+  const script =
+    `mkdir -p ${small} && mount -t tmpfs -o size=256k none ${small} && cd ${small} && ` +
+    `${process.execPath} ${join(import.meta.dirname, '../../bin/memsurge.js')} run -o t.memsurge -- ` +
+    `${samplePath('churn')} 3000; echo code $?; ls t.memsurge.recording; cp -r t.memsurge.recording ${folder}/full.recording`;
+  const { stdout, stderr } = await start('unshare', ['--mount', 'sh', '-c', script]).finished;
+  if (/Operation not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
+  expect(stdout).toMatch(/"bytes"/);
+  expect(stderr.match(/cannot write the recording/g)).toHaveLength(1);
+  expect(stdout).toContain('manifest.json');
+  const file = await openTraceFile(join(folder, 'full.recording'));
+  const main = (await streamsOf(file)).get('');
+  expect(main?.events).toBeGreaterThan(0);
+});
+
+test('nothing of ours stays behind', async () => {
+  const output = fresh();
+  const tmp = join(folder, 'own-tmp');
+  await mkdir(tmp);
+  const env = { ...process.env, TMPDIR: tmp };
+  const bin = join(import.meta.dirname, '../../bin/memsurge.js');
+  const { status } = await start(process.execPath, [bin, 'run', '-o', output, '--', samplePath('hello')], env).finished;
+  expect(status).toBe(0);
+  await until(() => processesWith(tmp).length === 0);
+  await until(() => readdirSync(tmp).length === 0);
+  expect(existsSync(`${output}.recording`)).toBe(false);
+});

@@ -1,0 +1,40 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { StreamCapture } from '../../src/read/nettrace/capture.ts';
+import { readNettrace } from '../../src/read/nettrace/index.ts';
+import { openTraceFile, type TraceFile } from '../../src/trace/file.ts';
+
+/** Opens the trace, or the folder that a recorder which was killed left. */
+export async function openRecording(output: string): Promise<TraceFile> {
+  return openTraceFile(output).catch(() => openTraceFile(`${output}.recording`));
+}
+
+/** The decoded streams of process number `index` of a recording, by the end of their names. */
+export async function streamsOf(file: TraceFile, index = 0): Promise<Map<string, StreamCapture>> {
+  const process = file.manifest.processes[index];
+  const captures = new Map<string, StreamCapture>();
+  for (const part of process.streams) {
+    captures.set(
+      part.slice(`streams/${process.id}`.length, -'.nettrace'.length),
+      await readNettrace(file.stream(part)),
+    );
+  }
+  return captures;
+}
+
+/** How many events of an id a stream holds. */
+export const countOf = (capture: StreamCapture | undefined, id: number): number =>
+  capture?.eventCounts.filter((event) => event.id === id).reduce((sum, event) => sum + event.count, 0) ?? 0;
+
+/** Pids of processes that have `text` in their command line. */
+export function processesWith(text: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .map(Number)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(text);
+      } catch {
+        return false;
+      }
+    });
+}
