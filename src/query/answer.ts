@@ -1,9 +1,10 @@
+import { KINDS } from '../trace/kinds.ts';
 import type { Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
 import { accuracyOf, relativeError } from './error.ts';
 import type { Amount, Answer, Row } from './rows.ts';
 import { type Selection, select } from './selection.ts';
-import { BYTES, COUNT, type Sums, sumBy, VARIANCE, WIDTH } from './sums.ts';
+import { BYTES, COUNT, type Sums, sumBy, totalOf, VARIANCE, WIDTH } from './sums.ts';
 
 /** The parts every answer has; `total` is one group of sums. */
 export function answer<R>(
@@ -66,15 +67,8 @@ function wholeOf(trace: Trace, metric: Metric): Amount {
   wholes.set(trace, known);
   let whole = known.get(metric);
   if (whole === undefined) {
-    const { first, end, factor } = select(trace, { ...DEFAULT_VIEW, metric });
-    let bytes = 0;
-    let count = 0;
-    for (let i = first; i < end; i++) {
-      const f = factor === undefined ? 1 : factor[i - first];
-      bytes += f * trace.allocations.bytes[i];
-      count += f * trace.allocations.count[i];
-    }
-    whole = { bytes, count };
+    const selection = select(trace, { ...DEFAULT_VIEW, metric });
+    whole = amountOf(totalOf(sumBy(trace, selection, 'bytes', trace.allocations.kind, KINDS.length)), 0);
     known.set(metric, whole);
   }
   return whole;

@@ -5,49 +5,53 @@ import type { Metric, View } from '../trace/view.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
 
-/** The allocations a view selects: rows [first, end) with a factor each. */
+/** The allocations a view selects. */
 export interface Selection {
+  /** Their rows, ascending; undefined: all of [first, end). */
+  readonly rows: Uint32Array | undefined;
   readonly first: number;
   readonly end: number;
-  /** Factor of row i at i − first: 1 counted, 0 not, −1 subtracted (only `net`); undefined: every row counts. */
-  readonly factor: Int8Array | undefined;
+  /** Rows from before this moment are subtracted: the metric `net` counts what was released in its range so. */
+  readonly subtractBefore: number;
   readonly warnings: readonly string[];
 }
 
 /**
- * One pass per filter that is set, each over the rows of the time range only.
+ * One pass per filter that is set, each over the rows that the one before left.
  * @throws TraceError when the metric needs release times and the trace has none.
  */
 export function select(trace: Trace, view: View): Selection {
   const { allocations } = trace;
-  const { first, end } = rowRange(trace, view);
-  const filters: { column: ArrayLike<number>; mask: Uint8Array }[] = [];
+  const range = rowRange(trace, view);
   const warnings: string[] = [];
+  let rows = rowsOfMetric(trace, view, range);
+  const keep = (column: Uint8Array | Int32Array, mask: Uint8Array) => {
+    rows = filterRows(rows, range, column, mask);
+  };
 
-  if (view.kinds.length > 0) {
-    filters.push({ column: allocations.kind, mask: slots(KINDS.map((kind) => view.kinds.includes(kind))) });
-  }
-  if (view.heaps.length > 0) {
-    filters.push({ column: allocations.heap, mask: slots(HEAPS.map((heap) => view.heaps.includes(heap))) });
-  }
+  if (view.kinds.length > 0) keep(allocations.kind, slots(KINDS.map((kind) => view.kinds.includes(kind))));
+  if (view.heaps.length > 0) keep(allocations.heap, slots(HEAPS.map((heap) => view.heaps.includes(heap))));
   if (view.types.length > 0) {
     const match = matchRows(trace.types.length, (row) => [trace.types.name[row]], view.types, 'types');
     warnings.push(...match.warnings);
-    filters.push({ column: allocations.type, mask: slots(match.mask) });
+    keep(allocations.type, slots(match.mask));
   }
   if (view.threads.length > 0 || view.processes.length > 0) {
-    filters.push({ column: allocations.thread, mask: slots(threadMask(trace, view, warnings)) });
+    keep(allocations.thread, slots(threadMask(trace, view, warnings)));
   }
   if (view.functions.length > 0 || view.modules.length > 0) {
-    filters.push({ column: allocations.stack, mask: stackMask(trace, view, warnings) });
+    keep(allocations.stack, stackMask(trace, view, warnings));
   }
+  return { ...range, rows, subtractBefore: view.metric === 'net' ? view.from : Number.NEGATIVE_INFINITY, warnings };
+}
 
-  let factor = metricFactor(trace, view, first, end);
-  for (const { column, mask } of filters) {
-    factor ??= new Int8Array(end - first).fill(1);
-    applyMask(factor, column, mask, first);
-  }
-  return { first, end, factor, warnings };
+/** The part of `selection` that lies in rows [first, end). */
+export function sliceSelection(selection: Selection, first: number, end: number): Selection {
+  const rows = selection.rows?.subarray(
+    partition(selection.rows, (row) => row < first),
+    partition(selection.rows, (row) => row < end),
+  );
+  return { ...selection, rows, first, end };
 }
 
 /** 1 per process that the view's `processes` select. */
@@ -55,12 +59,23 @@ export function processMask(trace: Trace, view: View): Match {
   return matchRows(trace.processes.length, processSpellings(trace), view.processes, 'processes');
 }
 
+interface RowRange {
+  readonly first: number;
+  readonly end: number;
+}
+
 /** Rows that can matter to the metric, from the time order of the table. */
-function rowRange(trace: Trace, view: View): { first: number; end: number } {
+function rowRange(trace: Trace, view: View): RowRange {
   const { time } = trace.allocations;
   const reachesBack = view.metric === 'live' || view.metric === 'net';
   const first = reachesBack ? 0 : firstAtOrAfter(time, view.from);
-  return { first, end: Math.max(first, firstAfter(time, view.to)) };
+  return {
+    first,
+    end: Math.max(
+      first,
+      partition(time, (t) => t <= view.to),
+    ),
+  };
 }
 
 /** First row of an ascending column of times that is not before `moment`. */
@@ -68,47 +83,37 @@ export function firstAtOrAfter(time: Float64Array, moment: number): number {
   return partition(time, (t) => t < moment);
 }
 
-function firstAfter(time: Float64Array, moment: number): number {
-  return partition(time, (t) => t <= moment);
-}
-
 /** First index for which `before` is false, in a column where it is true up to some row. */
-function partition(time: Float64Array, before: (t: number) => boolean): number {
+function partition(column: Float64Array | Uint32Array, before: (value: number) => boolean): number {
   let low = 0;
-  let high = time.length;
+  let high = column.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (before(time[middle])) low = middle + 1;
+    if (before(column[middle])) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-function metricFactor(trace: Trace, view: View, first: number, end: number): Int8Array | undefined {
+/** The rows of the range that the metric counts; undefined: all of them. */
+function rowsOfMetric(trace: Trace, view: View, { first, end }: RowRange): Uint32Array | undefined {
   if (view.metric === 'allocated') return undefined;
   const { time, released } = trace.allocations;
   if (released === undefined) throw new TraceError(noReleases(view.metric));
-  const { from } = view;
+  const { from, metric } = view;
   // Infinity means alive: keep it above every `to`.
   const to = Math.min(view.to, Number.MAX_VALUE);
-  const factor = new Int8Array(end - first);
+  const rows = new Uint32Array(end - first);
+  let length = 0;
   for (let i = first; i < end; i++) {
-    const alive = released[i] > to;
-    const allocatedInRange = time[i] >= from;
-    switch (view.metric) {
-      case 'unreleased':
-      case 'live':
-        factor[i - first] = alive ? 1 : 0;
-        break;
-      case 'temporary':
-        factor[i - first] = alive ? 0 : 1;
-        break;
-      case 'net':
-        factor[i - first] = (allocatedInRange ? 1 : 0) - (!alive && released[i] >= from ? 1 : 0);
-        break;
-    }
+    const gone = released[i] <= to;
+    // Net: what was allocated and released in the range cancels out, and so does what was before it in both.
+    const counts =
+      metric === 'temporary' ? gone : metric === 'net' ? time[i] >= from !== (gone && released[i] >= from) : !gone;
+    rows[length] = i;
+    length += counts ? 1 : 0;
   }
-  return factor;
+  return rows.subarray(0, length);
 }
 
 function noReleases(metric: Metric): string {
@@ -153,8 +158,27 @@ function stackMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
   return mask;
 }
 
-function applyMask(factor: Int8Array, column: ArrayLike<number>, mask: Uint8Array, first: number): void {
-  for (let i = 0; i < factor.length; i++) {
-    if (mask[column[first + i] + 1] === 0) factor[i] = 0;
+/** Those of `rows` (undefined: the whole range) whose value in `column` the mask holds. */
+function filterRows(
+  rows: Uint32Array | undefined,
+  { first, end }: RowRange,
+  column: Uint8Array | Int32Array,
+  mask: Uint8Array,
+): Uint32Array {
+  // Without branches: which rows a mask holds is as good as random to the processor.
+  const kept = rows ?? new Uint32Array(end - first);
+  let length = 0;
+  if (rows === undefined) {
+    for (let i = first; i < end; i++) {
+      kept[length] = i;
+      length += mask[column[i] + 1];
+    }
+  } else {
+    for (let k = 0; k < rows.length; k++) {
+      const i = rows[k];
+      kept[length] = i;
+      length += mask[column[i] + 1];
+    }
   }
+  return kept.subarray(0, length);
 }

@@ -25,19 +25,21 @@ export function sumBy(
   column: Int32Array | Uint8Array,
   values: number,
 ): Sums {
-  const { bytes, count, thread } = trace.allocations;
-  const { first, end, factor } = selection;
+  const { bytes, count, thread, time } = trace.allocations;
+  const { rows, first, end, subtractBefore } = selection;
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
   const unknown = threadsWithoutError(trace);
   const ofBytes = unit === 'bytes';
-  for (let i = first; i < end; i++) {
-    const f = factor === undefined ? 1 : factor[i - first];
-    if (f === 0) continue;
+  const signed = subtractBefore > Number.NEGATIVE_INFINITY;
+  const length = rows === undefined ? end - first : rows.length;
+  for (let k = 0; k < length; k++) {
+    const i = rows === undefined ? first + k : rows[k];
     const at = (column[i] + 1) * WIDTH;
     const b = bytes[i];
     const c = count[i];
-    sums[at] += f * b;
-    sums[at + COUNT] += f * c;
+    const sign = signed && time[i] < subtractBefore ? -1 : 1;
+    sums[at] += sign * b;
+    sums[at + COUNT] += sign * c;
     if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
     if (unknown !== undefined && unknown[thread[i]] === 1) sums[at + VARIANCE] = Number.NaN;
     sums[at + ROWS]++;
@@ -56,7 +58,12 @@ export function regroup(sums: Sums, groupOf: Int32Array, groups: number): Sums {
 
 /** Adds group `from` of `source` to group `to` of `target`. */
 export function addSums(target: Sums, to: number, source: Sums, from: number): void {
-  for (let k = 0; k < WIDTH; k++) target[to * WIDTH + k] += source[from * WIDTH + k];
+  const a = to * WIDTH;
+  const b = from * WIDTH;
+  target[a] += source[b];
+  target[a + COUNT] += source[b + COUNT];
+  target[a + VARIANCE] += source[b + VARIANCE];
+  target[a + ROWS] += source[b + ROWS];
 }
 
 /** The one group that all groups make together. */
