@@ -37,6 +37,8 @@ export function createCodeLog(): CodeLog {
   /** The last body of each start address and of each method. */
   const atStart = new Map<number, MutableBody>();
   const lastOfMethod = new Map<number, CodeBody>();
+  /** Maps without a body so far, by method: a rundown writes the map before the body (ETW::MethodLog, eventtrace.cpp). */
+  const early = new Map<number, { readonly rejitId: number; readonly map: NonNullable<CodeBody['ilMap']> }>();
   const entryPoints = new Map<number, CodeBody>();
   const modules: LoadedModule[] = [];
   const lastModule = new Map<number, LoadedModule>();
@@ -65,6 +67,12 @@ export function createCodeLog(): CodeLog {
       add(body);
     },
     list(body, time) {
+      const waiting = early.get(body.methodId);
+      if (waiting?.rejitId === body.rejitId && fits(waiting.map, body)) {
+        early.delete(body.methodId);
+        const known = isKnown(body) ? atStart.get(body.start) : undefined;
+        (known ?? body).ilMap ??= waiting.map;
+      }
       if (isKnown(body)) return;
       const before = atStart.get(body.start);
       if (before === undefined) return add(body);
@@ -77,11 +85,11 @@ export function createCodeLog(): CodeLog {
       if (body !== undefined && body.methodId === methodId) body.to = time;
     },
     map(methodId, rejitId, map) {
-      // The runtime writes the map right after the body's own event; all tiers of a method share the ids.
+      // Live, the runtime writes the map right after the body's own event; all tiers of a method share the ids.
       const body = lastOfMethod.get(methodId);
-      if (body === undefined || body.rejitId !== rejitId || body.ilMap !== undefined) return;
-      if (map.native.length > 0 && map.native[map.native.length - 1] > body.size) return;
-      body.ilMap = map;
+      const takesIt = body?.rejitId === rejitId && body.origin !== 'r2r' && body.ilMap === undefined && fits(map, body);
+      if (takesIt) body.ilMap = map;
+      else early.set(methodId, { rejitId, map });
     },
     entryPoint(body) {
       if (!entryPoints.has(body.start)) entryPoints.set(body.start, body);
@@ -102,6 +110,10 @@ export function createCodeLog(): CodeLog {
       return { code: [...bodies, ...uncovered([...entryPoints.values()], bodies)], modules };
     },
   };
+}
+
+function fits(map: NonNullable<CodeBody['ilMap']>, body: CodeBody): boolean {
+  return map.native.length === 0 || map.native[map.native.length - 1] <= body.size;
 }
 
 /** Adds the PDB that only one of the module events states. */
