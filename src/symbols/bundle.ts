@@ -1,0 +1,104 @@
+import * as v from 'valibot';
+import { messageOf, TraceError } from '../trace/errors.ts';
+
+/** Version of symbols.json; the trace file's own version says which memsurge may read it. */
+const BUNDLE_VERSION = 1;
+
+const integer = v.pipe(v.number(), v.integer());
+const integers = v.array(integer);
+
+/** Sequence points of a method that stacks use: parallel columns, ascending by IL offset. */
+const MethodSchema = v.object({
+  /** MethodDef token. */
+  token: integer,
+  /** First and last line of the method in the file it starts in, 1-based. */
+  firstLine: integer,
+  lastLine: integer,
+  il: integers,
+  /** 0 for a hidden point. */
+  line: integers,
+  /** Row of `files`. */
+  file: integers,
+  /** Type and name of the method that a state machine was made from, where its own name does not say it. */
+  writtenAs: v.optional(v.tuple([v.string(), v.string()])),
+});
+
+/** One piece of ReadyToRun code that stacks use. */
+const ImageCodeSchema = v.object({
+  rva: integer,
+  /** Bytes. */
+  size: integer,
+  /** Offset of the piece within its method's code. */
+  nativeOffset: integer,
+  token: integer,
+  namespace: v.string(),
+  name: v.string(),
+  /** Native offset → IL offset as in CodeBody; left out where there are no lines to find. */
+  native: v.optional(integers),
+  il: v.optional(integers),
+});
+
+const ModuleSchema = v.object({
+  path: v.string(),
+  name: v.string(),
+  system: v.boolean(),
+  /** Why the image could not be used; empty when it was. */
+  problem: v.string(),
+  /** The PDB that was used; empty without one. */
+  pdb: v.string(),
+  /** Where its PDB was looked for in vain, each with the reason. */
+  tried: v.array(v.string()),
+  methods: v.array(MethodSchema),
+  code: v.array(ImageCodeSchema),
+});
+
+const BundleSchema = v.object({
+  version: v.literal(BUNDLE_VERSION),
+  modules: v.array(ModuleSchema),
+  /** Source files by the paths that the PDBs state, and with `--with-source` their text. */
+  files: v.array(v.object({ path: v.string(), text: v.optional(v.string()) })),
+  /** Where images lay that no mapping was recorded for, worked out from the code the runtime reported. */
+  processes: v.array(
+    v.object({
+      pid: integer,
+      images: v.array(v.object({ path: v.string(), base: v.number(), end: v.number(), from: v.number() })),
+    }),
+  ),
+});
+
+/** Names and lines of the code that a recording's stacks mention: plain data, saved as symbols.json. */
+export type SymbolBundle = v.InferOutput<typeof BundleSchema>;
+export type BundleModule = v.InferOutput<typeof ModuleSchema>;
+export type BundleMethod = v.InferOutput<typeof MethodSchema>;
+export type BundleCode = v.InferOutput<typeof ImageCodeSchema>;
+
+export const emptyBundle = (): SymbolBundle => ({ version: BUNDLE_VERSION, modules: [], files: [], processes: [] });
+
+/**
+ * The bundle in the text of symbols.json; `source` names the trace in errors.
+ * @throws TraceError when it is damaged.
+ */
+export function parseSymbolBundle(text: string, source: string): SymbolBundle {
+  const damaged = (reason: string) => new TraceError(`${source}: symbols.json is damaged (${reason}); record again`);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw damaged(messageOf(error));
+  }
+  const result = v.safeParse(BundleSchema, json);
+  if (!result.success) {
+    const issue = result.issues[0];
+    throw damaged(`${v.getDotPath(issue) ?? 'root'}: ${issue.message}`);
+  }
+  const bundle = result.output;
+  for (const module of bundle.modules) {
+    for (const { il, line, file } of module.methods) {
+      const isTable = il.length === line.length && il.length === file.length;
+      if (!isTable || file.some((row) => row < 0 || row >= bundle.files.length))
+        throw damaged(`lines of ${module.path}`);
+    }
+    if (module.code.some((code) => code.native?.length !== code.il?.length)) throw damaged(`code of ${module.path}`);
+  }
+  return bundle;
+}

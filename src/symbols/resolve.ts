@@ -1,0 +1,186 @@
+import type { BundleCode, BundleMethod, BundleModule, SymbolBundle } from './bundle.ts';
+import type { CodeBody } from './code.ts';
+import { callSite } from './code-map.ts';
+import { readableFunctionName } from './names.ts';
+import { indexCode, type ProcessCode } from './process-code.ts';
+import { lastAtMost } from './search.ts';
+import { isSystemModule, moduleName } from './user-code.ts';
+
+/** What a stack's address means. */
+export interface ResolvedFrame {
+  /** Readable; `[unknown 0x…]` or `library.so!+0x…` when not resolved. */
+  readonly functionName: string;
+  readonly resolved: boolean;
+  readonly moduleName: string;
+  /** Empty when not known. */
+  readonly modulePath: string;
+  /** Code of the runtime or its framework. */
+  readonly system: boolean;
+  /** Source path as the PDB states it; empty without lines. */
+  readonly file: string;
+  /** 1-based; 0 when not known. */
+  readonly line: number;
+  /** Optimised code, or code without an IL map: the line is that of a nearby statement. */
+  readonly near: boolean;
+  /** First and last line of the whole function, 0 when not known. */
+  readonly firstLine: number;
+  readonly lastLine: number;
+}
+
+export interface Resolver {
+  /** The frame of a return address as it is on a stack, at a time in ns. */
+  resolve(address: number, time: number): ResolvedFrame;
+  /** True when the address meant different code at different times, so that a frame holds for its own time only. */
+  dependsOnTime(address: number): boolean;
+}
+
+/** Names the addresses of one process from its own code events and the bundle gathered for them. Reads no file. */
+export function createResolver(process: Omit<ProcessCode, 'used'>, bundle: SymbolBundle): Resolver {
+  const inferred = bundle.processes.filter((one) => one.pid === process.pid).flatMap((one) => one.images);
+  const index = indexCode(process, inferred);
+  const modules = new Map(bundle.modules.map((module) => [module.path, indexModule(module)]));
+  const cache = new Map<number, ResolvedFrame>();
+
+  const dependsOnTime = (address: number): boolean => {
+    const at = callSite(address);
+    return index.bodies.dependsOnTime(at) || index.imageDependsOnTime(at);
+  };
+
+  const lookUp = (address: number, time: number): ResolvedFrame => {
+    const at = callSite(address);
+    const body = index.bodies.find(at, time);
+    if (body !== undefined && body.origin !== 'r2r') return bodyFrame(body, at);
+    const image = index.imageAt(at, time);
+    const code = image && modules.get(image.path)?.codeAt(at - image.base);
+    if (image !== undefined && code !== undefined) return codeFrame(code, image.path, at - image.base - code.rva);
+    if (body !== undefined) return bodyFrame(body, at);
+    return unresolvedFrame(address, image && { path: image.path, offset: address - image.base });
+  };
+
+  const bodyFrame = (body: CodeBody, at: number): ResolvedFrame => {
+    const path = index.moduleOf(body)?.path ?? '';
+    const method = modules.get(path)?.methods.get(body.token);
+    const place = lineAt(method, body.ilMap, at - body.start);
+    return frame(body.namespace, body.name, moduleFacts(path, body), method, place, body.optimized || body.ilMap === undefined);
+  };
+
+  const codeFrame = (code: BundleCode, path: string, offset: number): ResolvedFrame => {
+    const method = modules.get(path)?.methods.get(code.token);
+    const map = code.native && code.il && { native: code.native, il: code.il };
+    const place = lineAt(method, map, offset + code.nativeOffset);
+    return frame(code.namespace, code.name, moduleFacts(path), method, place, true);
+  };
+
+  const frame = (
+    namespace: string,
+    name: string,
+    module: ModuleFacts,
+    method: BundleMethod | undefined,
+    point: number,
+    near: boolean,
+  ): ResolvedFrame => {
+    const [writtenType, writtenName] = method?.writtenAs ?? [namespace, name];
+    const file = method === undefined || point < 0 ? '' : bundle.files[method.file[point]].path;
+    return {
+      functionName: readableFunctionName(writtenType, writtenName),
+      resolved: true,
+      ...module,
+      file,
+      line: file === '' ? 0 : method!.line[point],
+      near: file !== '' && near,
+      firstLine: file === '' ? 0 : method!.firstLine,
+      lastLine: file === '' ? 0 : method!.lastLine,
+    };
+  };
+
+  const moduleFacts = (path: string, body?: CodeBody): ModuleFacts => {
+    if (path === '' && body !== undefined) {
+      const isDynamic = body.origin === 'dynamic' || body.token === 0;
+      return { moduleName: isDynamic ? '[dynamic code]' : '[unknown module]', modulePath: '', system: isDynamic };
+    }
+    const known = modules.get(path)?.module;
+    const name = known?.name ?? moduleName(path);
+    return { moduleName: name, modulePath: path, system: known?.system ?? isSystemPath(path, name) };
+  };
+
+  return {
+    dependsOnTime,
+    resolve(address, time) {
+      if (dependsOnTime(address)) return lookUp(address, time);
+      let found = cache.get(address);
+      if (found === undefined) {
+        found = lookUp(address, time);
+        cache.set(address, found);
+      }
+      return found;
+    },
+  };
+}
+
+type ModuleFacts = Pick<ResolvedFrame, 'moduleName' | 'modulePath' | 'system'>;
+
+interface IndexedModule {
+  readonly module: BundleModule;
+  /** By token. */
+  readonly methods: ReadonlyMap<number, BundleMethod>;
+  codeAt(rva: number): BundleCode | undefined;
+}
+
+function indexModule(module: BundleModule): IndexedModule {
+  const code = [...module.code].sort((a, b) => a.rva - b.rva);
+  const starts = Float64Array.from(code, (one) => one.rva);
+  return {
+    module,
+    methods: new Map(module.methods.map((method) => [method.token, method])),
+    codeAt(rva) {
+      const found = code[lastAtMost(starts, rva)];
+      return found !== undefined && rva - found.rva < found.size ? found : undefined;
+    },
+  };
+}
+
+/** Native libraries are the runtime's, as far as a managed stack can lead into one. */
+function isSystemPath(path: string, name: string): boolean {
+  return /\.so(\.[\d.]+)?$/.test(path) || isSystemModule({ path, name, publicKeyToken: '' });
+}
+
+function unresolvedFrame(address: number, image: { path: string; offset: number } | undefined): ResolvedFrame {
+  const name = image && moduleName(image.path);
+  return {
+    functionName: image ? `${name}!+0x${image.offset.toString(16)}` : `[unknown 0x${address.toString(16)}]`,
+    resolved: false,
+    moduleName: name ?? '[unknown module]',
+    modulePath: image?.path ?? '',
+    system: image === undefined || isSystemPath(image.path, name ?? ''),
+    file: '',
+    line: 0,
+    near: false,
+    firstLine: 0,
+    lastLine: 0,
+  };
+}
+
+const NO_MAPPING = -1;
+const EPILOG = -3;
+
+/**
+ * The sequence point, as a row, of a native offset within a method; -1 without lines. The mapping that starts last at or
+ * before the offset says the IL offset, and the sequence point that starts last at or before that one the line.
+ */
+function lineAt(
+  method: BundleMethod | undefined,
+  map: { readonly native: ArrayLike<number>; readonly il: ArrayLike<number> } | undefined,
+  nativeOffset: number,
+): number {
+  if (method === undefined) return -1;
+  const firstVisible = method.line.findIndex((line) => line > 0);
+  if (map === undefined) return firstVisible;
+  let at = lastAtMost(map.native, nativeOffset);
+  while (at >= 0 && map.il[at] === NO_MAPPING) at--;
+  if (at < 0) return firstVisible;
+  const isEpilog = map.il[at] === EPILOG;
+  let point = isEpilog ? method.line.length - 1 : lastAtMost(method.il, map.il[at]);
+  // A hidden point has no line of its own: the statement before it is the nearest that has.
+  while (point >= 0 && method.line[point] === 0) point--;
+  return point < 0 ? firstVisible : point;
+}

@@ -1,0 +1,40 @@
+/** What is known of a module when deciding whose code it is. */
+export interface ModuleIdentity {
+  readonly path: string;
+  /** Simple name, for example "System.Text.Json". */
+  readonly name: string;
+  /** 16 hex digits of the assembly's strong name; empty when it has none or could not be read. */
+  readonly publicKeyToken: string;
+}
+
+/** Keys that Microsoft signs the runtime, its framework and its packages with. */
+const FRAMEWORK_KEYS = new Set([
+  'b77a5c561934e089',
+  'b03f5f7f11d50a3a',
+  'cc7b13ffcd2ddd51',
+  '7cec85d7bea7798e',
+  'adb9793829ddae60',
+  '31bf3856ad364e35',
+]);
+
+/** Names in the shared frameworks' own folders. Roslyn, MSBuild and NuGet carry the same keys but not such names. */
+const FRAMEWORK_NAMES =
+  /^(System|mscorlib|netstandard|WindowsBase|Microsoft\.(CSharp|VisualBasic(\.Core)?|Win32|AspNetCore|Extensions|JSInterop|Net\.Http\.Headers))(\.|$)/;
+
+/**
+ * True when a module belongs to the runtime or its framework rather than to the user's program:
+ * - it lies in a shared framework's folder, `…/shared/Microsoft.NETCore.App/10.0.0/`; or
+ * - beside the app (self-contained) or from a package, and both its name and its key are the framework's. A user's own
+ *   `Microsoft.MyTeam.dll` has neither, a user's `System.Mine.dll` not the key.
+ * Compilers and build tools in the SDK are programs like any other: recording `dotnet build`, MSBuild is the user code.
+ */
+export function isSystemModule(module: ModuleIdentity): boolean {
+  if (/\/shared\/[^/]+\.App\/[^/]+\/[^/]+$/.test(module.path)) return true;
+  if (module.publicKeyToken === '') return /^System\.Private\./.test(module.name);
+  return FRAMEWORK_KEYS.has(module.publicKeyToken) && FRAMEWORK_NAMES.test(module.name);
+}
+
+/** Simple name of a module's file: "/app/Shop.dll" is "Shop"; native libraries keep their whole name. */
+export function moduleName(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1).replace(/\.(dll|exe)$/i, '');
+}
