@@ -16,7 +16,8 @@ if (major < 20 || (major === 20 && minor < 19)) {
 }
 
 step('dependencies', ['package-lock.json'], join(root, 'node_modules'), () => {
-  npm('ci', '--no-audit', '--no-fund');
+  // Not `npm ci`: it refuses the lock where a registry lacks some other platform's optional binaries.
+  npm('install', '--no-save', '--no-audit', '--no-fund');
 });
 step('memsurge', ['src', 'tsconfig.json', 'tsconfig.build.json'], join(root, 'dist', 'cli', 'main.js'), () => {
   npm('run', '--silent', 'build');
