@@ -61,7 +61,14 @@ export function createResolver(process: Omit<ProcessCode, 'used'>, bundle: Symbo
     const path = index.moduleOf(body)?.path ?? '';
     const method = modules.get(path)?.methods.get(body.token);
     const place = lineAt(method, body.ilMap, at - body.start);
-    return frame(body.namespace, body.name, moduleFacts(path, body), method, place, body.optimized || body.ilMap === undefined);
+    return frame(
+      body.namespace,
+      body.name,
+      moduleFacts(path, body),
+      method,
+      place,
+      body.optimized || body.ilMap === undefined,
+    );
   };
 
   const codeFrame = (code: BundleCode, path: string, offset: number): ResolvedFrame => {
