@@ -18,6 +18,9 @@ const HEAP_OF_KIND = [heapIndex('soh'), heapIndex('loh'), heapIndex('poh')];
 /** GCLOHThreshold's default: bytes from which an object goes to the large object heap. */
 const LARGE_OBJECT_BYTES = 85_000;
 
+/** Names joined of parts can repeat each other without end in a damaged stream. */
+const MAX_NAME_LENGTH = 4096;
+
 /** Sources from worst to best: what a better one saw replaces what a worse one saw of the same process. */
 const SOURCES: readonly AllocationSource[] = [
   'none',
@@ -113,7 +116,8 @@ export function createAllocationLog(): AllocationLog {
       bulk.set(handle, named);
     },
     finish() {
-      for (const { row, handle } of unnamed) names[row] = bulkName(bulk, handle, 0);
+      const known = new Map<number, string>();
+      for (const { row, handle } of unnamed) names[row] = bulkName(bulk, known, handle);
       const order = timeOrder(rows.time.subarray(0, length));
       const allocations = {
         length,
@@ -159,14 +163,22 @@ function grown(rows: ReturnType<typeof allocationRows>): ReturnType<typeof alloc
  * The name the other events would give: BulkType names arrays, and in some versions generic types, by their parts. It holds
  * names at all only in sessions with the keyword GCHeapAndTypeNames (0x1000000).
  */
-function bulkName(bulk: ReadonlyMap<number, BulkType>, handle: number, depth: number): string {
+function bulkName(bulk: ReadonlyMap<number, BulkType>, known: Map<number, string>, handle: number): string {
+  const before = known.get(handle);
+  if (before !== undefined) return before;
+  const unknown = `unknown type 0x${handle.toString(16)}`;
+  known.set(handle, unknown);
   const type = bulk.get(handle);
-  if (type === undefined || (type.name === '' && type.rank === 0) || depth > 16)
-    return `unknown type 0x${handle.toString(16)}`;
-  const parts = type.parameters.slice(0, 64).map((parameter) => bulkName(bulk, parameter, depth + 1));
-  if (type.rank > 0) return `${parts[0] ?? type.name}[${','.repeat(type.rank - 1)}]`;
-  const isOpen = type.name.includes('`') && !type.name.includes('[');
-  return isOpen && parts.length > 0 ? `${type.name}[${parts.join(',')}]` : type.name;
+  if (type === undefined || (type.name === '' && type.rank === 0)) return unknown;
+  const name = joinName(type, (parameter) => bulkName(bulk, known, parameter)).slice(0, MAX_NAME_LENGTH);
+  known.set(handle, name);
+  return name;
+}
+
+function joinName({ name, rank, parameters }: BulkType, nameOf: (handle: number) => string): string {
+  if (rank > 0) return `${parameters.length > 0 ? nameOf(parameters[0]) : name}[${','.repeat(rank - 1)}]`;
+  const isOpen = name.includes('`') && !name.includes('[') && parameters.length > 0;
+  return isOpen ? `${name}[${parameters.map(nameOf).join(',')}]` : name;
 }
 
 /**

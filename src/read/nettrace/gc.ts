@@ -14,7 +14,9 @@ import { timeOrder } from './time-order.ts';
  */
 export interface GcLog {
   /** Size of the GC heap after the last collection seen so far, bytes; NaN before. */
-  heapBytes: number;
+  readonly heapBytes: number;
+  /** The heap's size at a time; the latest time counts, since events are not in time order. */
+  setHeap(time: number, bytes: number): void;
   add(kind: GcRecordKind, time: number, values: readonly number[]): void;
   finish(): RawGc[];
 }
@@ -27,8 +29,17 @@ export function createGcLog(): GcLog {
   const kind = uint8Column();
   const first = int32Column();
   const values = float64Column();
+  let heapBytes = Number.NaN;
+  let heapTime = Number.NEGATIVE_INFINITY;
   return {
-    heapBytes: Number.NaN,
+    get heapBytes() {
+      return heapBytes;
+    },
+    setHeap(at, bytes) {
+      if (at < heapTime) return;
+      heapTime = at;
+      heapBytes = bytes;
+    },
     add(recordKind, at, recordValues) {
       time.push(at);
       kind.push(RECORD_KINDS.indexOf(recordKind));
@@ -49,6 +60,9 @@ export function createGcLog(): GcLog {
   };
 }
 
+/** More than a background collection and one above it are open only where ends were lost. */
+const MAX_OPEN = 8;
+
 type MutableGc = { -readonly [K in keyof RawGc]: RawGc[K] };
 
 /** Joins the records of the collections, which come in time order. */
@@ -68,7 +82,7 @@ function createHistory(): {
 
   const start = (gc: MutableGc): void => {
     gcs.push(gc);
-    open.push(gc);
+    open = [...open.slice(1 - MAX_OPEN), gc];
     startedInPause.push(gc);
     free = undefined;
     committedSinceStart = 0;
@@ -226,7 +240,10 @@ export const heapStats =
     readU16(event);
     size.push(version >= 2 ? readU64(event) : 0);
     promoted.push(version >= 2 ? readU64(event) : 0);
-    process.gcs.heapBytes = size.reduce((sum, bytes) => sum + bytes, 0);
+    process.gcs.setHeap(
+      event.time,
+      size.reduce((sum, bytes) => sum + bytes, 0),
+    );
     process.gcs.add('stats', event.time, [...size, ...promoted, pinned, handles]);
   };
 
@@ -240,7 +257,7 @@ export const heapSizeOnly =
       skip(event, 8);
     }
     skip(event, 30);
-    process.gcs.heapBytes = bytes + (version >= 2 ? readU64(event) : 0);
+    process.gcs.setHeap(event.time, bytes + (version >= 2 ? readU64(event) : 0));
   };
 
 /**
