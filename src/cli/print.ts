@@ -27,7 +27,8 @@ export function printWarnings(shell: Shell, warnings: readonly string[]): void {
 export function headline(answer: Answer): string {
   const figure = (amount: Answer['whole']) =>
     answer.unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} objects`;
-  const all = answer.total.bytes === answer.whole.bytes && answer.total.count === answer.whole.count;
+  // The two are sums in different orders, so they may differ by rounding.
+  const all = Math.abs(answer.total.bytes - answer.whole.bytes) <= 1e-9 * Math.abs(answer.whole.bytes);
   const shown = all ? `all ${figure(answer.whole)}` : `shown ${figure(answer.total)} of ${figure(answer.whole)}`;
   return [shown, answer.metric, ...(answer.rows.length > 0 ? [accuracyText(answer)] : [])].join(' · ');
 }

@@ -1,6 +1,6 @@
 import type { Trace } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
-import type { Selection } from './selection.ts';
+import { forEachBlock, type Selection } from './selection.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
@@ -26,24 +26,25 @@ export function sumBy(
   values: number,
 ): Sums {
   const { bytes, count, thread, time } = trace.allocations;
-  const { rows, first, end, subtractBefore } = selection;
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
+  const { subtractBefore } = selection;
+  const signed = subtractBefore > Number.NEGATIVE_INFINITY;
   const unknown = threadsWithoutError(trace);
   const ofBytes = unit === 'bytes';
-  const signed = subtractBefore > Number.NEGATIVE_INFINITY;
-  const length = rows === undefined ? end - first : rows.length;
-  for (let k = 0; k < length; k++) {
-    const i = rows === undefined ? first + k : rows[k];
-    const at = (column[i] + 1) * WIDTH;
-    const b = bytes[i];
-    const c = count[i];
-    const sign = signed && time[i] < subtractBefore ? -1 : 1;
-    sums[at] += sign * b;
-    sums[at + COUNT] += sign * c;
-    if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
-    if (unknown !== undefined && unknown[thread[i]] === 1) sums[at + VARIANCE] = Number.NaN;
-    sums[at + ROWS]++;
-  }
+  forEachBlock(selection, (rows, length) => {
+    for (let k = 0; k < length; k++) {
+      const i = rows[k];
+      const at = (column[i] + 1) * WIDTH;
+      const b = bytes[i];
+      const c = count[i];
+      const sign = signed && time[i] < subtractBefore ? -1 : 1;
+      sums[at] += sign * b;
+      sums[at + COUNT] += sign * c;
+      if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
+      if (unknown !== undefined && unknown[thread[i]] === 1) sums[at + VARIANCE] = Number.NaN;
+      sums[at + ROWS]++;
+    }
+  });
   return sums;
 }
 

@@ -3,7 +3,7 @@ import type { ProcessIndex, Series, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { answer, figuresOf } from './answer.ts';
 import type { Answer, Row } from './rows.ts';
-import { firstAtOrAfter, processMask, type Selection, select, sliceSelection } from './selection.ts';
+import { firstAtOrAfter, processMask, type Selection, select } from './selection.ts';
 import { type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
 
 /** One stretch of time [from, to), ns since the start of the recording; the last one holds its end too. */
@@ -82,7 +82,7 @@ function sumByTime(trace: Trace, view: View, selection: Selection, bounds: Bound
     const until = bounds.from + ((bucket + 1) * (bounds.to - bounds.from)) / buckets;
     const end =
       bucket === buckets - 1 ? selection.end : Math.max(first, Math.min(selection.end, firstAtOrAfter(time, until)));
-    const part = sliceSelection(selection, first, end);
+    const part = { ...selection, first, end };
     sums.set(totalOf(sumBy(trace, part, view.unit, kind, KINDS.length)), bucket * WIDTH);
     first = end;
   }

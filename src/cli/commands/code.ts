@@ -16,7 +16,8 @@ const DEFAULT_LINES = 200;
 
 export function codeCommand(shell: Shell): Command {
   const command = new Command('code')
-    .description('The source of a function with the bytes that each line allocated')
+    .summary("show a function's source with the bytes of each line")
+    .description('The source of a function with the bytes that each line allocated.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .argument('<function>', 'name of the function, or its last part');
   return addViewOptions(command, `source lines shown (default ${DEFAULT_LINES})`)

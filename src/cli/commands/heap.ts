@@ -16,7 +16,8 @@ const WIDTH_FOR_GENERATIONS = 120;
 
 export function heapCommand(shell: Shell): Command {
   const command = new Command('heap')
-    .description('The GC heap by generation over the collections: committed, in use, free and promoted')
+    .summary('show the GC heap by generation over the collections')
+    .description('The GC heap by generation over the collections: committed, in use, free and promoted.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
   return addViewOptions(command, `collections listed, from 3 on (default ${DEFAULT_GCS}; all with --json)`)
     .addHelpText(

@@ -21,7 +21,8 @@ const DEFAULT_PROCESSES = 3;
 
 export function reportCommand(shell: Shell): Command {
   const command = new Command('report')
-    .description('What grew and who did it, in plain words')
+    .summary('say what grew and who did it, in plain words')
+    .description('What grew and who did it, in plain words.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
   return addViewOptions(command, `processes spoken of (default ${DEFAULT_PROCESSES})`)
     .addHelpText(
@@ -74,7 +75,8 @@ function atMost(lines: readonly string[], limit: number, what: string): string[]
 
 function residentText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
   const course = `${process}: resident set ${last > first ? 'grew' : 'went'} from ${formatBytes(first)} at ${formatTime(from)}`;
-  if (peakAt === to) return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;
+  if (formatBytes(peak) === formatBytes(last))
+    return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;
   return `${course} to ${formatBytes(last)} at ${formatTime(to)}; at most ${formatBytes(peak)} at ${formatTime(peakAt)}.`;
 }
 

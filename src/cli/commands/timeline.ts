@@ -14,7 +14,8 @@ const DEFAULT_STRETCHES = 60;
 
 export function timelineCommand(shell: Shell): Command {
   const command = new Command('timeline')
-    .description('Resident set, GC heap and allocation over time')
+    .summary('show resident set, GC heap and allocation over time')
+    .description('Resident set, GC heap and allocation over time.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
   return addViewOptions(command, `stretches of time (default as many as fit; ${DEFAULT_STRETCHES} with --json)`)
     .addHelpText(

@@ -14,7 +14,8 @@ const DEFAULT_ROWS = 20;
 
 export function topCommand(shell: Shell): Command {
   const command = new Command('top')
-    .description('Who allocates the most: by type, function, line, thread, heap, kind, module or process')
+    .summary('show who allocates the most: by type, function, line, thread, …')
+    .description('Who allocates the most: by type, function, line, thread, heap, kind, module or process.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .addOption(new Option('--by <dimension>', 'what to group by; without it a few rows of each').choices(DIMENSIONS));
   return addViewOptions(command, `rows shown, the rest becomes "other" (default ${DEFAULT_ROWS}; all with --json)`)

@@ -11,7 +11,8 @@ const DEFAULT_JSON_NODES = 1000;
 
 export function treeCommand(shell: Shell): Command {
   const command = new Command('tree')
-    .description('The call tree of the allocations, heaviest path first')
+    .summary('show the call tree of the allocations')
+    .description('The call tree of the allocations, heaviest path first.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .option('--callers', 'start at the functions that allocated and show who called them');
   return addViewOptions(
