@@ -1,7 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { TraceError } from '../trace/errors.ts';
-import { openTraceFile } from '../trace/file.ts';
 
 /**
  * The trace file to write: `wanted`, or `PROGRAM-yyyymmdd-hhmmss.memsurge` here. An earlier trace is replaced.
@@ -15,6 +14,8 @@ export async function chooseOutput(wanted: string | undefined, program: string):
     throw new TraceError(`${output} is a folder; choose a file name with -o`);
   }
   try {
+    // Loaded only here: the zip reader would make every start slower.
+    const { openTraceFile } = await import('../trace/file.ts');
     await (await openTraceFile(output)).close();
   } catch {
     throw new TraceError(`${output} exists and is not a memsurge trace; choose another name with -o`);

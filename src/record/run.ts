@@ -24,7 +24,7 @@ export interface RunOptions {
  * our standard streams and our terminal; it gets Ctrl-C from the terminal itself, and SIGTERM and SIGHUP from us.
  *
  * @returns the program's exit code; 128 + number of the signal that ended it, as a shell says it.
- * @throws TraceError when it cannot be started or the trace cannot be written.
+ * @throws TraceError when it cannot be started or nothing can be written.
  */
 export async function run(options: RunOptions): Promise<number> {
   const output = await chooseOutput(options.output, programOf(options.command));
@@ -58,7 +58,8 @@ export async function run(options: RunOptions): Promise<number> {
   sampler.close();
   if (runtimes.count === 0) folder.warn(NO_RUNTIME);
   await folder.finish();
-  await pack(folder.path, output, options.withSource, live);
+  // The program's exit code counts, whatever becomes of the trace; its folder stays when it cannot be packed.
+  await pack(folder.path, output, options.withSource, live).catch((error) => say(messageOf(error)));
   if (runtimes.count === 0) say(NO_RUNTIME);
   return code;
 }

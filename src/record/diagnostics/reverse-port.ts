@@ -37,7 +37,7 @@ export function decodeAdvertise(bytes: Buffer): Advertise {
 }
 
 /** Reads the advertisement of a fresh connection. */
-export async function readAdvertise(socket: Socket): Promise<Advertise> {
+async function readAdvertise(socket: Socket): Promise<Advertise> {
   return decodeAdvertise(await readExactly(socket, ADVERTISE_SIZE, ADVERTISE_TIMEOUT));
 }
 
