@@ -23,6 +23,9 @@ const MethodSchema = v.object({
   writtenAs: v.optional(v.tuple([v.string(), v.string()])),
 });
 
+/** Name of a method the runtime reported by token alone, as .NET 8 does for ReadyToRun code in a rundown. */
+const NameSchema = v.object({ token: integer, namespace: v.string(), name: v.string() });
+
 /** One piece of ReadyToRun code that stacks use. */
 const ImageCodeSchema = v.object({
   rva: integer,
@@ -49,6 +52,7 @@ const ModuleSchema = v.object({
   /** Where its PDB was looked for in vain, each with the reason. */
   tried: v.array(v.string()),
   methods: v.array(MethodSchema),
+  names: v.array(NameSchema),
   code: v.array(ImageCodeSchema),
 });
 
@@ -70,6 +74,7 @@ const BundleSchema = v.object({
 export type SymbolBundle = v.InferOutput<typeof BundleSchema>;
 export type BundleModule = v.InferOutput<typeof ModuleSchema>;
 export type BundleMethod = v.InferOutput<typeof MethodSchema>;
+export type BundleName = v.InferOutput<typeof NameSchema>;
 export type BundleCode = v.InferOutput<typeof ImageCodeSchema>;
 
 export const emptyBundle = (): SymbolBundle => ({ version: BUNDLE_VERSION, modules: [], files: [], processes: [] });

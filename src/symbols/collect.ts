@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf, TraceError } from '../trace/errors.ts';
-import type { BundleCode, BundleMethod, BundleModule, SymbolBundle } from './bundle.ts';
+import type { BundleCode, BundleMethod, BundleModule, BundleName, SymbolBundle } from './bundle.ts';
 import { emptyBundle } from './bundle.ts';
 import type { MappedImage } from './code.ts';
 import { callSite } from './code-map.ts';
@@ -58,11 +58,14 @@ async function collectProcess(process: ProcessCode, inferred: readonly MappedIma
     if (!varies && seen.has(at)) continue;
     seen.add(at);
     const body = index.bodies.find(at, time[i]);
-    if (body !== undefined && body.origin !== 'r2r') {
-      const loaded = index.moduleOf(body);
-      if (loaded !== undefined && loaded.path !== '')
-        modules.use(loaded.path, process)?.method(body.token, body.namespace);
-      continue;
+    if (body !== undefined) {
+      const path = index.moduleOf(body)?.path ?? '';
+      const used = path === '' ? undefined : modules.use(path, process);
+      if (body.name === '') used?.name(body.token);
+      if (body.origin !== 'r2r') {
+        used?.method(body.token, body.namespace);
+        continue;
+      }
     }
     const image = index.imageAt(at, time[i]);
     if (image === undefined) continue;
@@ -113,6 +116,8 @@ interface UsedModule {
   readonly module: Module;
   /** Lines of a method are wanted. `namespace` is its type, for state machines that do not say what they are. */
   method(token: number, namespace: string): boolean;
+  /** The name of a method is wanted. */
+  name(token: number): void;
   /** Name, and lines if there are, of the native code at an RVA are wanted. */
   code(rva: number): void;
   finish(): BundleModule;
@@ -147,6 +152,7 @@ function createModules(images: ImageSource, sources: SourceFiles): Modules {
 
 function useModule(module: Module, sources: SourceFiles): UsedModule {
   const methods = new Map<number, BundleMethod | undefined>();
+  const names = new Map<number, BundleName>();
   const code = new Map<number, BundleCode>();
   const problems = new Set(module.problem === '' ? [] : [module.problem]);
   /** A damaged row costs what it describes, not the module. */
@@ -169,6 +175,10 @@ function useModule(module: Module, sources: SourceFiles): UsedModule {
         );
       return methods.get(token) !== undefined;
     },
+    name(token) {
+      const method = names.has(token) ? undefined : attempt(() => module.metadata?.method(token & ROW));
+      if (method !== undefined) names.set(token, { token, namespace: method.type, name: method.name });
+    },
     code(rva) {
       const found = attempt(() => module.readyToRun?.find(rva));
       if (found === undefined || code.has(found.rva)) return;
@@ -186,6 +196,7 @@ function useModule(module: Module, sources: SourceFiles): UsedModule {
       pdb: module.pdb.path,
       tried: [...module.pdb.tried],
       methods: [...methods.values()].filter((method) => method !== undefined),
+      names: [...names.values()],
       code: [...code.values()].sort((a, b) => a.rva - b.rva),
     }),
   };

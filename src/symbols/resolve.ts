@@ -1,4 +1,4 @@
-import type { BundleCode, BundleMethod, BundleModule, SymbolBundle } from './bundle.ts';
+import type { BundleCode, BundleMethod, BundleModule, BundleName, SymbolBundle } from './bundle.ts';
 import type { CodeBody } from './code.ts';
 import { callSite } from './code-map.ts';
 import { readableFunctionName } from './names.ts';
@@ -59,16 +59,11 @@ export function createResolver(process: Omit<ProcessCode, 'used'>, bundle: Symbo
 
   const bodyFrame = (body: CodeBody, at: number): ResolvedFrame => {
     const path = index.moduleOf(body)?.path ?? '';
-    const method = modules.get(path)?.methods.get(body.token);
+    const module = modules.get(path);
+    const method = module?.methods.get(body.token);
+    const { namespace, name } = body.name === '' ? (module?.names.get(body.token) ?? namelessMethod(body)) : body;
     const place = lineAt(method, body.ilMap, at - body.start);
-    return frame(
-      body.namespace,
-      body.name,
-      moduleFacts(path, body),
-      method,
-      place,
-      body.optimized || body.ilMap === undefined,
-    );
+    return frame(namespace, name, moduleFacts(path, body), method, place, body.optimized || body.ilMap === undefined);
   };
 
   const codeFrame = (code: BundleCode, path: string, offset: number): ResolvedFrame => {
@@ -130,6 +125,7 @@ interface IndexedModule {
   readonly module: BundleModule;
   /** By token. */
   readonly methods: ReadonlyMap<number, BundleMethod>;
+  readonly names: ReadonlyMap<number, BundleName>;
   codeAt(rva: number): BundleCode | undefined;
 }
 
@@ -139,6 +135,7 @@ function indexModule(module: BundleModule): IndexedModule {
   return {
     module,
     methods: new Map(module.methods.map((method) => [method.token, method])),
+    names: new Map(module.names.map((name) => [name.token, name])),
     codeAt(rva) {
       const found = code[lastAtMost(starts, rva)];
       return found !== undefined && rva - found.rva < found.size ? found : undefined;
@@ -150,6 +147,8 @@ function indexModule(module: BundleModule): IndexedModule {
 function isSystemPath(path: string, name: string): boolean {
   return /\.so(\.[\d.]+)?$/.test(path) || isSystemModule({ path, name, publicKeyToken: '' });
 }
+
+const namelessMethod = (body: CodeBody) => ({ namespace: '', name: `[method 0x${body.token.toString(16)}]` });
 
 function unresolvedFrame(address: number, image: { path: string; offset: number } | undefined): ResolvedFrame {
   const name = image && moduleName(image.path);
