@@ -86,11 +86,12 @@ export interface RawGc {
   readonly type: 'blocking' | 'background' | 'foreground';
   /** Time the program's threads stood still for it, ns. */
   pause: number;
-  readonly size: Float64Array;
-  readonly free: Float64Array;
-  readonly promoted: Float64Array;
+  readonly size: readonly number[];
+  readonly free: readonly number[];
+  readonly promoted: readonly number[];
   pinnedObjects: number;
   handles: number;
+  /** All committed bytes after it; `committedFree` (kept, not in use) and `bookkeeping` (the GC's own) are part of it. */
   committed: number;
   committedFree: number;
   bookkeeping: number;

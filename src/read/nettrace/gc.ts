@@ -1,8 +1,9 @@
 import { float64Column, int32Column, uint8Column } from '../../trace/columns.ts';
 import { GENERATIONS } from '../../trace/kinds.ts';
-import { readPointer, readU16, readU32, readU64, skip, takeUtf16 } from './bytes.ts';
+import { NONE } from '../../trace/tables.ts';
+import { readPointer, readU16, readU32, readU64, skip, takeUtf16, u64At } from './bytes.ts';
 import type { RawGc } from './capture.ts';
-import type { EventHandler } from './event.ts';
+import type { EventHandler, StreamEvent } from './event.ts';
 import { timeOrder } from './time-order.ts';
 
 /**
@@ -17,7 +18,9 @@ export interface GcLog {
   readonly heapBytes: number;
   /** The heap's size at a time; the latest time counts, since events are not in time order. */
   setHeap(time: number, bytes: number): void;
-  add(kind: GcRecordKind, time: number, values: readonly number[]): void;
+  /** Begins a record; its values follow through {@link GcLog.put}. */
+  begin(kind: GcRecordKind, time: number): void;
+  put(value: number): void;
   finish(): RawGc[];
 }
 
@@ -40,11 +43,13 @@ export function createGcLog(): GcLog {
       heapTime = at;
       heapBytes = bytes;
     },
-    add(recordKind, at, recordValues) {
+    begin(recordKind, at) {
       time.push(at);
       kind.push(RECORD_KINDS.indexOf(recordKind));
       first.push(values.length);
-      for (const value of recordValues) values.push(value);
+    },
+    put(value) {
+      values.push(value);
     },
     finish() {
       const times = time.finish();
@@ -52,8 +57,7 @@ export function createGcLog(): GcLog {
       const history = createHistory();
       for (let i = 0; i < times.length; i++) {
         const row = order === undefined ? i : order[i];
-        const end = row + 1 < first.length ? first.data[row + 1] : values.length;
-        history.take(RECORD_KINDS[kind.data[row]], times[row], values.data.subarray(first.data[row], end));
+        history.take(RECORD_KINDS[kind.data[row]], times[row], values.data, first.data[row]);
       }
       return history.gcs;
     },
@@ -68,7 +72,8 @@ type MutableGc = { -readonly [K in keyof RawGc]: RawGc[K] };
 /** Joins the records of the collections, which come in time order. */
 function createHistory(): {
   readonly gcs: RawGc[];
-  take(kind: GcRecordKind, time: number, values: Float64Array): void;
+  /** The values of the record begin at `at`. */
+  take(kind: GcRecordKind, time: number, values: Float64Array, at: number): void;
 } {
   const gcs: MutableGc[] = [];
   let open: MutableGc[] = [];
@@ -76,8 +81,9 @@ function createHistory(): {
   let pauseStart = Number.NaN;
   let startedInPause: MutableGc[] = [];
   /** Free bytes per generation of the collection at hand, summed over its heaps. */
-  let free: Float64Array | undefined;
-  let committed: Float64Array | undefined;
+  let free: number[] | undefined;
+  /** Where the last report of committed bytes begins. */
+  let committedAt = NONE;
   let committedSinceStart = 0;
 
   const start = (gc: MutableGc): void => {
@@ -88,25 +94,27 @@ function createHistory(): {
     committedSinceStart = 0;
     lastEnded = undefined;
   };
-  const end = (number: number, depth: number, time: number): void => {
+  const end = (number: number, depth: number, time: number, values: Float64Array): void => {
     const gc = open.find((one) => one.number === number);
     if (gc === undefined) return;
     open = open.filter((one) => one !== gc);
     gc.end = time;
     if (Number.isNaN(gc.depth)) gc.depth = depth;
-    if (free !== undefined) gc.free.set(free);
+    if (free !== undefined) gc.free = free;
     free = undefined;
     // The first report after the start is of before the collection.
-    if (committed !== undefined && committedSinceStart > 1) setCommitted(gc, committed);
+    if (committedSinceStart > 1) setCommitted(gc, values, committedAt);
     lastEnded = gc;
   };
-  const addFree = (values: Float64Array): void => {
+  const addFree = (values: Float64Array, at: number): void => {
     // A background collection of server GC reports its heaps after its end, all others before it.
-    if (lastEnded?.type === 'background') {
-      const { free: sum } = lastEnded;
-      sum.set(values.map((bytes, i) => (Number.isNaN(sum[i]) ? 0 : sum[i]) + bytes));
-    } else if (free === undefined) free = values.slice();
-    else free = free.map((bytes, i) => bytes + values[i]);
+    const late = lastEnded?.type === 'background' ? lastEnded : undefined;
+    const sum = (late === undefined ? free : late.free)?.map(
+      (bytes, i) => (Number.isNaN(bytes) ? 0 : bytes) + values[at + i],
+    );
+    const total = sum ?? generationsAt(values, at);
+    if (late === undefined) free = total;
+    else late.free = total;
   };
   const endPause = (time: number): void => {
     if (!Number.isNaN(pauseStart)) {
@@ -121,20 +129,24 @@ function createHistory(): {
 
   return {
     gcs,
-    take(kind, time, values) {
-      if (kind === 'start') start(newGc(time, values));
-      else if (kind === 'end') end(values[0], values[1], time);
-      else if (kind === 'stats' && lastEnded !== undefined) setStats(lastEnded, values);
-      else if (kind === 'per-heap') addFree(values);
+    take(kind, time, values, at) {
+      if (kind === 'start') start(newGc(time, values, at));
+      else if (kind === 'end') end(values[at], values[at + 1], time, values);
+      else if (kind === 'stats' && lastEnded !== undefined) setStats(lastEnded, values, at);
+      else if (kind === 'per-heap') addFree(values, at);
       else if (kind === 'committed') {
-        committed = values;
+        committedAt = at;
         committedSinceStart++;
       } else if (kind === 'suspend') {
-        pauseStart = isForGc(values[0]) ? time : Number.NaN;
+        pauseStart = isForGc(values[at]) ? time : Number.NaN;
         startedInPause = [];
       } else if (kind === 'restart') endPause(time);
     },
   };
+}
+
+function generationsAt(values: Float64Array, at: number): number[] {
+  return GENERATIONS.map((_, generation) => values[at + generation]);
 }
 
 /** GCReasonMap of the manifest and gc_reason of src/coreclr/gc/gc.h, in plain words. */
@@ -160,8 +172,9 @@ const REASONS = [
 ];
 const TYPES = ['blocking', 'background', 'foreground'] as const;
 
-function newGc(time: number, [number, depth, reason, type]: Float64Array): MutableGc {
-  const unknown = () => new Float64Array(GENERATIONS.length).fill(Number.NaN);
+function newGc(time: number, values: Float64Array, at: number): MutableGc {
+  const [number, depth, reason, type] = [values[at], values[at + 1], values[at + 2], values[at + 3]];
+  const unknown = () => GENERATIONS.map(() => Number.NaN);
   return {
     number,
     start: time,
@@ -181,18 +194,19 @@ function newGc(time: number, [number, depth, reason, type]: Float64Array): Mutab
   };
 }
 
-function setStats(gc: MutableGc, values: Float64Array): void {
+function setStats(gc: MutableGc, values: Float64Array, at: number): void {
   const generations = GENERATIONS.length;
-  gc.size.set(values.subarray(0, generations));
-  gc.promoted.set(values.subarray(generations, 2 * generations));
-  gc.pinnedObjects = values[2 * generations];
-  gc.handles = values[2 * generations + 1];
+  gc.size = generationsAt(values, at);
+  gc.promoted = generationsAt(values, at + generations);
+  gc.pinnedObjects = values[at + 2 * generations];
+  gc.handles = values[at + 2 * generations + 1];
 }
 
-function setCommitted(gc: MutableGc, [inUse, decommit, free, globalFree, bookkeeping]: Float64Array): void {
-  gc.committedFree = decommit + free + globalFree;
-  gc.bookkeeping = bookkeeping;
-  gc.committed = inUse + gc.committedFree + bookkeeping;
+/** In use, waiting for decommit, free, free globally, bookkeeping. */
+function setCommitted(gc: MutableGc, values: Float64Array, at: number): void {
+  gc.committedFree = values[at + 1] + values[at + 2] + values[at + 3];
+  gc.bookkeeping = values[at + 4];
+  gc.committed = values[at] + gc.committedFree + gc.bookkeeping;
 }
 
 /** GCSuspendEEReasonMap: 1 for a collection, 6 to prepare one (the later pauses of a background collection). */
@@ -203,20 +217,21 @@ function isForGc(reason: number): boolean {
 /** GCStart (1): u32 number; v1: u32 depth; u32 reason; v1: u32 type. */
 export const gcStart =
   (version: number): EventHandler =>
-  (event, process) => {
-    const number = readU32(event);
-    const depth = version >= 1 ? readU32(event) : Number.NaN;
-    const reason = readU32(event);
-    const type = version >= 1 ? readU32(event) : 0;
-    process.gcs.add('start', event.time, [number, depth, reason, type]);
+  (event, { gcs }) => {
+    gcs.begin('start', event.time);
+    gcs.put(readU32(event));
+    gcs.put(version >= 1 ? readU32(event) : Number.NaN);
+    gcs.put(readU32(event));
+    gcs.put(version >= 1 ? readU32(event) : 0);
   };
 
 /** GCEnd (2): u32 number, depth as u16, v1: u32. */
 export const gcEnd =
   (version: number): EventHandler =>
-  (event, process) => {
-    const number = readU32(event);
-    process.gcs.add('end', event.time, [number, version >= 1 ? readU32(event) : readU16(event)]);
+  (event, { gcs }) => {
+    gcs.begin('end', event.time);
+    gcs.put(readU32(event));
+    gcs.put(version >= 1 ? readU32(event) : readU16(event));
   };
 
 /**
@@ -226,39 +241,41 @@ export const gcEnd =
  */
 export const heapStats =
   (version: number): EventHandler =>
-  (event, process) => {
-    const size: number[] = [];
-    const promoted: number[] = [];
-    for (let generation = 0; generation < 4; generation++) {
-      size.push(readU64(event));
-      promoted.push(readU64(event));
+  (event, { gcs }) => {
+    const start = event.pos;
+    if (event.end - start < (version >= 2 ? 110 : 92)) return;
+    gcs.begin('stats', event.time);
+    let size = 0;
+    for (let generation = 0; generation < GENERATIONS.length; generation++) {
+      const bytes = statAt(event, version, start, generation, 0);
+      size += bytes;
+      gcs.put(bytes);
     }
-    skip(event, 16);
-    const pinned = readU32(event);
-    skip(event, 4);
-    const handles = readU32(event);
-    readU16(event);
-    size.push(version >= 2 ? readU64(event) : 0);
-    promoted.push(version >= 2 ? readU64(event) : 0);
-    process.gcs.setHeap(
-      event.time,
-      size.reduce((sum, bytes) => sum + bytes, 0),
-    );
-    process.gcs.add('stats', event.time, [...size, ...promoted, pinned, handles]);
+    for (let generation = 0; generation < GENERATIONS.length; generation++) {
+      gcs.put(statAt(event, version, start, generation, 8));
+    }
+    gcs.put(event.view.getUint32(start + 80, true));
+    gcs.put(event.view.getUint32(start + 88, true));
+    gcs.setHeap(event.time, size);
   };
 
-/** GCHeapStats for a summary: the sizes only, and no row of them. */
+/** GCHeapStats for a summary: the size of the heap, and no row of it. */
 export const heapSizeOnly =
   (version: number): EventHandler =>
-  (event, process) => {
-    let bytes = 0;
-    for (let generation = 0; generation < 4; generation++) {
-      bytes += readU64(event);
-      skip(event, 8);
-    }
-    skip(event, 30);
-    process.gcs.setHeap(event.time, bytes + (version >= 2 ? readU64(event) : 0));
+  (event, { gcs }) => {
+    if (event.end - event.pos < (version >= 2 ? 110 : 92)) return;
+    const sizes = GENERATIONS.map((_, generation) => statAt(event, version, event.pos, generation, 0));
+    gcs.setHeap(
+      event.time,
+      sizes.reduce((sum, bytes) => sum + bytes, 0),
+    );
   };
+
+/** The size (`field` 0) or promoted bytes (`field` 8) of a generation in a GCHeapStats payload. */
+function statAt(event: StreamEvent, version: number, start: number, generation: number, field: number): number {
+  if (generation < 4) return u64At(event.view, start + 16 * generation + field);
+  return version >= 2 ? u64At(event.view, start + 94 + field) : 0;
+}
 
 /**
  * GCPerHeapHistory (204) v3, one per heap: u16 CLR instance, 6 pointers, 6 × u32, pointer, u32 count, then per generation 10
@@ -266,17 +283,17 @@ export const heapSizeOnly =
  */
 export const perHeapHistory = (version: number): EventHandler | undefined => {
   if (version !== 3) return undefined;
-  return (event, process) => {
+  return (event, { gcs }) => {
     const { pointerSize } = event;
     skip(event, 2 + 6 * pointerSize + 24 + pointerSize);
-    const count = Math.min(readU32(event), GENERATIONS.length);
-    const free = new Array<number>(GENERATIONS.length).fill(0);
-    for (let generation = 0; generation < count; generation++) {
+    const count = readU32(event);
+    gcs.begin('per-heap', event.time);
+    for (let generation = 0; generation < GENERATIONS.length; generation++) {
+      if (generation >= count) skip(event, event.end);
       skip(event, 4 * pointerSize);
-      free[generation] = readPointer(event, pointerSize) + readPointer(event, pointerSize);
+      gcs.put(readPointer(event, pointerSize) + readPointer(event, pointerSize));
       skip(event, 4 * pointerSize);
     }
-    process.gcs.add('per-heap', event.time, free);
   };
 };
 
@@ -284,23 +301,21 @@ export const perHeapHistory = (version: number): EventHandler | undefined => {
  * GCDynamicEvent (39): name, u32 size, data. "CommittedUsage" v1: u16 version, then u64 committed bytes in use, waiting for
  * decommit, free, free globally, and of the GC's own bookkeeping.
  */
-export const dynamicGcEvent: EventHandler = (event, process) => {
+export const dynamicGcEvent: EventHandler = (event, { gcs }) => {
   if (!takeUtf16(event, 'CommittedUsage') || readU32(event) < 42 || readU16(event) < 1) return;
-  process.gcs.add(
-    'committed',
-    event.time,
-    Array.from({ length: 5 }, () => readU64(event)),
-  );
+  gcs.begin('committed', event.time);
+  for (let value = 0; value < 5; value++) gcs.put(readU64(event));
 };
 
 /** GCSuspendEEBegin (9): reason as u16, v1: u32. */
 export const suspendBegin =
   (version: number): EventHandler =>
-  (event, process) => {
-    process.gcs.add('suspend', event.time, [version >= 1 ? readU32(event) : readU16(event)]);
+  (event, { gcs }) => {
+    gcs.begin('suspend', event.time);
+    gcs.put(version >= 1 ? readU32(event) : readU16(event));
   };
 
 /** GCRestartEEEnd (3): the program's threads run again. */
-export const restartEnd: EventHandler = (event, process) => {
-  process.gcs.add('restart', event.time, []);
+export const restartEnd: EventHandler = (event, { gcs }) => {
+  gcs.begin('restart', event.time);
 };
