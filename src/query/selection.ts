@@ -46,14 +46,25 @@ export function select(trace: Trace, view: View): Selection {
 /** Rows per block: its numbers stay in the processor's cache while the filters narrow them. */
 const BLOCK = 1 << 14;
 
-/** Calls `visit` with the selected rows in ascending order, block by block: `rows[0 … length)`, overwritten after it. */
-export function forEachBlock(selection: Selection, visit: (rows: Uint32Array, length: number) => void): void {
+/**
+ * Calls `visit` with the selected rows in ascending order, block by block: `rows[0 … length)`, overwritten after the call,
+ * or all of [start, start + length) where `rows` is undefined.
+ */
+export function forEachBlock(
+  selection: Selection,
+  visit: (rows: Uint32Array | undefined, start: number, length: number) => void,
+): void {
+  const { first, end, filters } = selection;
+  if (filters.length === 0) {
+    visit(undefined, first, end - first);
+    return;
+  }
   const rows = new Uint32Array(BLOCK);
-  for (let start = selection.first; start < selection.end; start += BLOCK) {
-    let length = Math.min(BLOCK, selection.end - start);
+  for (let start = first; start < end; start += BLOCK) {
+    let length = Math.min(BLOCK, end - start);
     for (let k = 0; k < length; k++) rows[k] = start + k;
-    for (const filter of selection.filters) length = filter(rows, length);
-    visit(rows, length);
+    for (const filter of filters) length = filter(rows, length);
+    visit(rows, start, length);
   }
 }
 
@@ -158,14 +169,16 @@ function stackMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
 
 /** Keeps the rows whose value in `column` the mask holds, see {@link slots}. */
 function maskFilter(column: Uint8Array | Int32Array, mask: Uint8Array): RowFilter {
-  return (rows, length) => {
-    let kept = 0;
-    for (let k = 0; k < length; k++) {
-      const row = rows[k];
-      // Without a branch: which rows a mask holds is as good as random to the processor.
-      rows[kept] = row;
-      kept += mask[column[row] + 1];
-    }
-    return kept;
-  };
+  return (rows, length) => keepRows(rows, length, column, mask);
+}
+
+function keepRows(rows: Uint32Array, length: number, column: Uint8Array | Int32Array, mask: Uint8Array): number {
+  let kept = 0;
+  for (let k = 0; k < length; k++) {
+    const row = rows[k];
+    // Without a branch: which rows a mask holds is as good as random to the processor.
+    rows[kept] = row;
+    kept += mask[column[row] + 1];
+  }
+  return kept;
 }

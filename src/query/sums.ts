@@ -1,4 +1,4 @@
-import type { Trace } from '../trace/tables.ts';
+import type { AllocationTable, Trace } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
 import { forEachBlock, type Selection } from './selection.ts';
 
@@ -25,27 +25,74 @@ export function sumBy(
   column: Int32Array | Uint8Array,
   values: number,
 ): Sums {
-  const { bytes, count, thread, time } = trace.allocations;
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
-  const { subtractBefore } = selection;
-  const signed = subtractBefore > Number.NEGATIVE_INFINITY;
   const unknown = threadsWithoutError(trace);
-  const ofBytes = unit === 'bytes';
-  forEachBlock(selection, (rows, length) => {
-    for (let k = 0; k < length; k++) {
-      const i = rows[k];
-      const at = (column[i] + 1) * WIDTH;
-      const b = bytes[i];
-      const c = count[i];
-      const sign = signed && time[i] < subtractBefore ? -1 : 1;
-      sums[at] += sign * b;
-      sums[at + COUNT] += sign * c;
-      if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
-      if (unknown !== undefined && unknown[thread[i]] === 1) sums[at + VARIANCE] = Number.NaN;
-      sums[at + ROWS]++;
+  forEachBlock(selection, (rows, start, length) => {
+    addRows(sums, column, trace.allocations, unit === 'bytes', rows, start, length);
+    if (selection.subtractBefore > Number.NEGATIVE_INFINITY) {
+      subtractRows(sums, column, trace.allocations, selection.subtractBefore, rows, start, length);
     }
+    if (unknown !== undefined) markUnknown(sums, column, trace.allocations, unknown, rows, start, length);
   });
   return sums;
+}
+
+// The loops over rows are functions of their own arguments: variables of an enclosing function would be slower here.
+
+function addRows(
+  sums: Sums,
+  column: Int32Array | Uint8Array,
+  { bytes, count }: AllocationTable,
+  ofBytes: boolean,
+  rows: Uint32Array | undefined,
+  start: number,
+  length: number,
+): void {
+  for (let k = 0; k < length; k++) {
+    const row = rows === undefined ? start + k : rows[k];
+    const at = (column[row] + 1) * WIDTH;
+    const b = bytes[row];
+    const c = count[row];
+    sums[at] += b;
+    sums[at + COUNT] += c;
+    if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
+    sums[at + ROWS]++;
+  }
+}
+
+/** Turns the rows from before `moment`, which were added, into subtracted ones; their variance stays added. */
+function subtractRows(
+  sums: Sums,
+  column: Int32Array | Uint8Array,
+  { bytes, count, time }: AllocationTable,
+  moment: number,
+  rows: Uint32Array | undefined,
+  start: number,
+  length: number,
+): void {
+  for (let k = 0; k < length; k++) {
+    const row = rows === undefined ? start + k : rows[k];
+    if (time[row] >= moment) return;
+    const at = (column[row] + 1) * WIDTH;
+    sums[at] -= 2 * bytes[row];
+    sums[at + COUNT] -= 2 * count[row];
+  }
+}
+
+/** Marks the variance of groups that hold rows of a thread whose events do not tell the error. */
+function markUnknown(
+  sums: Sums,
+  column: Int32Array | Uint8Array,
+  { thread }: AllocationTable,
+  unknown: Uint8Array,
+  rows: Uint32Array | undefined,
+  start: number,
+  length: number,
+): void {
+  for (let k = 0; k < length; k++) {
+    const row = rows === undefined ? start + k : rows[k];
+    if (unknown[thread[row]] === 1) sums[(column[row] + 1) * WIDTH + VARIANCE] = Number.NaN;
+  }
 }
 
 /** Sums of all groups of `sums` into one group each: `groupOf[g]` is the new group of group g. */
