@@ -50,7 +50,8 @@ export function acceptRuntimes(
 
   async function begin(runtime: AdvertisedRuntime): Promise<void> {
     const pid = findByEnvironment(runtime.pid, port.path) ?? runtime.pid;
-    const waits = environmentOf(pid).includes(port.launchValue);
+    // Of a process that went on as another user we may not see the environment: it can be one that waits.
+    const waits = environmentOf(pid)?.includes(port.launchValue) ?? true;
     try {
       if (stopping === undefined) await record(runtime, pid, !waits);
       if (waits && pid !== rootPid) await freeChildren(runtime, pid);
@@ -139,10 +140,10 @@ async function resume(runtime: AdvertisedRuntime, pid: number): Promise<void> {
   }
 }
 
-function environmentOf(pid: number): string {
+function environmentOf(pid: number): string | undefined {
   try {
     return readProc(pid, 'environ');
   } catch {
-    return '';
+    return undefined;
   }
 }

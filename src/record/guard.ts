@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The diagnostics port of a recording, guarded: whatever happens to us, nobody waits at it for ever. */
@@ -21,7 +21,7 @@ export interface GuardedPort {
 }
 
 /** The kernel's limit for the path of a Unix socket is 107 bytes. */
-const LONGEST_FOLDER = 70;
+const LONGEST_FOLDER = 60;
 
 /**
  * Opens the port, with the guardian started first, so that there is no moment at which somebody waits unguarded.
@@ -30,9 +30,11 @@ const LONGEST_FOLDER = 70;
 export async function openGuardedPort(inherited: string | undefined): Promise<GuardedPort> {
   const path = portPath();
   const guardian = keepGuardian(path);
-  mkdirSync(join(path, '..'), { mode: 0o700 });
   const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(path, resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    listenAt(server, path, resolve);
+  });
   const rest = inherited ? `;${inherited}` : '';
   return {
     server,
@@ -44,11 +46,24 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
   };
 }
 
-/** A fresh path; "," and ";" mean something in DOTNET_DiagnosticPorts. */
+/**
+ * Listens at `path`, in a folder of its own. The program may go on as another user (gosu, runuser), and one that could not
+ * connect would wait for ever: so everybody may connect who knows the name, and nobody can list the folder.
+ */
+export function listenAt(server: Server, path: string, listening: () => void): void {
+  const folder = dirname(path);
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o711);
+  rmSync(path, { force: true });
+  server.listen({ path, readableAll: true, writableAll: true }, listening);
+}
+
+/** A fresh path that nobody can guess; "," and ";" mean something in DOTNET_DiagnosticPorts. */
 function portPath(): string {
   const wanted = tmpdir();
+  const name = () => randomBytes(8).toString('hex');
   const folder = wanted.length > LONGEST_FOLDER || /[,;]/.test(wanted) ? '/tmp' : wanted;
-  return join(folder, `memsurge-${randomBytes(6).toString('hex')}`, 'port');
+  return join(folder, `memsurge-${name()}`, name());
 }
 
 /** A guardian that is started again if it dies before us. */

@@ -1,9 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { parseStat } from '../read/procfs/process.ts';
 import { resumeRuntime } from './diagnostics/commands.ts';
 import { openReversePort } from './diagnostics/reverse-port.ts';
+import { listenAt } from './guard.ts';
 
 /**
  * The guardian: a process of its own, started before the target, that makes sure nothing ever waits for a recorder that
@@ -46,8 +47,6 @@ let listening = false;
 function listen(): void {
   if (listening) return;
   listening = true;
-  mkdirSync(dirname(port), { recursive: true, mode: 0o700 });
-  rmSync(port, { force: true });
   const server = createServer();
   openReversePort(server, (runtime) => {
     // The answer does not matter: a runtime that runs already refuses, one that dies needs nothing.
@@ -56,7 +55,7 @@ function listen(): void {
   server.on('error', () => {
     listening = false;
   });
-  server.listen(port);
+  listenAt(server, port, () => {});
 }
 
 function leaveWhenNobodyWaits(emptyScans: number, pause: number): void {

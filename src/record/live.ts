@@ -18,10 +18,11 @@ const INTERVAL = 250;
 /** Shows elapsed time, resident set, GC heap, events and losses of all processes together, when `wanted`. */
 export async function showLive(folder: RecordingFolder, sampler: ProcSampler, wanted: boolean): Promise<LiveDisplay> {
   const { stderr } = process;
-  const show = (text: string) => stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns ?? 80) - 1)}`);
+  const show = (text: string) => stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`);
+  const note = (text: string) => show(`memsurge: ${text}`);
   const clear = () => stderr.write('\r\x1b[K');
   if (!stderr.isTTY) return { onChunk: undefined, note: () => {}, close: () => {} };
-  if (!wanted) return { onChunk: undefined, note: show, close: clear };
+  if (!wanted) return { onChunk: undefined, note, close: clear };
 
   const { createNettraceReader } = await import('../read/nettrace/index.ts');
   const readers = new Map<string, ReturnType<typeof createNettraceReader>>();
@@ -51,7 +52,7 @@ export async function showLive(folder: RecordingFolder, sampler: ProcSampler, wa
     },
     note(text) {
       clearInterval(timer);
-      show(text);
+      note(text);
     },
     close() {
       clearInterval(timer);

@@ -71,3 +71,25 @@ test('dotnet run, and a build with a compiler server that stays', async () => {
     process.kill(server.pid, 'SIGKILL');
   }
 });
+
+test.skipIf(process.getuid?.() !== 0)('a program that goes on as another user (needs root)', async () => {
+  const output = join(folder, 'nobody.memsurge');
+  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+  const { status, stdout } = await memsurge('run', '-o', output, '--', ...nobody, samplePath('spawner'));
+  expect([status, stdout]).toEqual([0, 'child done\nparent done\n']);
+  const { manifest } = await openTraceFile(output);
+  expect(manifest.processes.map((process) => process.name)).toEqual(['spawner', 'spawner']);
+});
+
+test('the diagnostics port of somebody else keeps its place beside ours', async () => {
+  const env = { ...process.env, DOTNET_DiagnosticPorts: `${join(folder, 'theirs')},nosuspend` };
+  const output = join(folder, 'both.memsurge');
+  const { status, stdout } = await start(
+    process.execPath,
+    [BIN, 'run', '-o', output, '--', 'sh', '-c', `echo $DOTNET_DiagnosticPorts; ${samplePath('spawner')}`],
+    env,
+  ).finished;
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^[^;]*,suspend;[^;]*theirs,nosuspend\nchild done\nparent done\n$/);
+  expect((await openTraceFile(output)).manifest.processes).toHaveLength(2);
+});
