@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { ROOT } from './root.ts';
 
 /** Figures of one .nettrace file as Microsoft's TraceEvent library reads it; `seconds` leave out the process's start. */
 export interface Judgement {
@@ -62,7 +63,7 @@ async function judge(mode: 'stream' | 'tracelog', file: string): Promise<unknown
 }
 
 function built(path: string): string {
-  const full = fileURLToPath(new URL(`../../.build/${path}`, import.meta.url));
+  const full = join(ROOT, '.build', path);
   if (!existsSync(full)) throw new Error(`${full} is missing: run node scripts/judges.mjs`);
   return full;
 }

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { ROOT } from './root.ts';
 
 export type Sample = 'story1' | 'mixed' | 'exits' | 'churn' | 'spawner' | 'hello';
 
@@ -11,7 +12,7 @@ export type Framework = 'net8.0' | 'net9.0' | 'net10.0';
  * @throws Error when it was not built: `node scripts/samples.mjs` builds all.
  */
 export function samplePath(sample: Sample, framework: Framework = 'net10.0'): string {
-  const path = fileURLToPath(new URL(`../../.build/samples/${sample}/${framework}/${sample}`, import.meta.url));
+  const path = join(ROOT, '.build', 'samples', sample, framework, sample);
   if (!existsSync(path)) throw new Error(`${path} is missing: run node scripts/samples.mjs`);
   return path;
 }
