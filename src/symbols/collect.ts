@@ -94,9 +94,10 @@ function inferImages(process: ProcessCode, modules: Modules): MappedImage[] {
     }
     if (vote.cast >= MAX_VOTES) continue;
     vote.cast++;
-    const rva = modules.use(loaded.path, process)?.module.readyToRun?.startOf(body.token & ROW);
-    const base = rva === undefined ? Number.NaN : body.start - rva;
-    if (base % PAGE_BYTES === 0) vote.bases.set(base, (vote.bases.get(base) ?? 0) + 1);
+    for (const { rva, size } of modules.use(loaded.path, process)?.module.readyToRun?.codeOf(body.token & ROW) ?? []) {
+      const base = body.start - rva;
+      if (size === body.size && base % PAGE_BYTES === 0) vote.bases.set(base, (vote.bases.get(base) ?? 0) + 1);
+    }
   }
   return [...votes].flatMap(([path, { bases, from }]) => {
     const base = [...bases].sort((a, b) => b[1] - a[1])[0]?.[0];

@@ -13,8 +13,8 @@ export interface ReadyToRun {
   readonly majorVersion: number;
   /** The method whose code is at `rva`: a method's funclets and its cold part count as its own. */
   find(rva: number): NativeMethod | undefined;
-  /** Where the code of a method that is not generic starts: an RVA, or undefined when it has none. */
-  startOf(methodRow: number): number | undefined;
+  /** The code of a method of this image: one piece, or as many as there are instances of a generic one. */
+  codeOf(methodRow: number): { readonly rva: number; readonly size: number }[];
 }
 
 /** One piece of a method's code; a method that was split has a hot and a cold piece. */
@@ -124,8 +124,9 @@ function readRuntimeFunctions(pe: PeImage, view: DataView | undefined): RuntimeF
 /** Entry points sorted by the runtime function they start at. */
 interface EntryPoints {
   readonly functionIndex: Int32Array;
-  /** MethodDef row, or 0 for an instance, whose signature then starts at `signatureAt` of `instances`. */
+  /** MethodDef row; 0 for an instance of another module's method. */
   readonly methodRow: Int32Array;
+  /** Where an instance's signature starts in `instances`; -1 for methods that are not generic. */
   readonly signatureAt: Int32Array;
   readonly instances: DataView | undefined;
 }
@@ -142,15 +143,16 @@ function readEntryPoints(
       const at = array.find(i);
       if (at < 0) continue;
       const functionIndex = entryFunction({ view: methodDefs, at });
-      if (functionIndex < functionCount) rows.push({ functionIndex, methodRow: i + 1, signatureAt: 0 });
+      if (functionIndex < functionCount) rows.push({ functionIndex, methodRow: i + 1, signatureAt: -1 });
     }
   }
   if (instances !== undefined) {
     for (const at of nativeHashtableEntries(instances)) {
       const cursor: Cursor = { view: instances, at };
-      readInstanceSignature(cursor);
+      const { module, methodRow } = readInstanceSignature(cursor);
       const functionIndex = entryFunction(cursor);
-      if (functionIndex < functionCount) rows.push({ functionIndex, methodRow: 0, signatureAt: at });
+      if (functionIndex >= functionCount) continue;
+      rows.push({ functionIndex, methodRow: module === 0 ? methodRow : 0, signatureAt: at });
     }
   }
   rows.sort((a, b) => a.functionIndex - b.functionIndex);
@@ -235,16 +237,21 @@ function createReadyToRun(tables: Tables): ReadyToRun {
         ilMap: () => checkedRead(tables.path, () => readBounds(tables, piece.hot)),
       };
     },
-    startOf(methodRow) {
-      const entry = entries.methodRow.indexOf(methodRow);
-      return entry < 0 || methodRow === 0 ? undefined : functions.begin[entries.functionIndex[entry]];
+    codeOf(methodRow) {
+      const found: { rva: number; size: number }[] = [];
+      for (let entry = entries.methodRow.indexOf(methodRow); entry >= 0; ) {
+        const piece = pieceOf(entries.functionIndex[entry]);
+        if (piece !== undefined) found.push({ rva: functions.begin[piece.first], size: sizeOf(piece) });
+        entry = entries.methodRow.indexOf(methodRow, entry + 1);
+      }
+      return found;
     },
   };
 }
 
 function instanceAt(tables: Tables, entry: number): InstanceSignature | undefined {
-  const { instances, methodRow, signatureAt } = tables.entries;
-  if (methodRow[entry] !== 0 || instances === undefined) return undefined;
+  const { instances, signatureAt } = tables.entries;
+  if (signatureAt[entry] < 0 || instances === undefined) return undefined;
   return checkedRead(tables.path, () =>
     readInstanceSignature({ view: instances, at: signatureAt[entry] }, tables.scope),
   );
