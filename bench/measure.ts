@@ -1,4 +1,9 @@
 import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { WORK } from './peers.ts';
+
+const OWN_CPU = join(import.meta.dirname, 'own-cpu.js');
 
 /** One run of a command. `cpuSeconds` is user plus system time of it and of every descendant it waited for. */
 export interface Run {
@@ -7,14 +12,14 @@ export interface Run {
   readonly startedAt: number;
   readonly wallSeconds: number;
   readonly cpuSeconds: number;
+  /** The part of it that the Node process of the command itself used; 0 for a command that is not Node's. */
+  readonly ownSeconds: number;
 }
 
 /** What one side of a comparison does in each round. */
 export interface Side {
   readonly name: string;
   readonly command: () => readonly string[];
-  readonly env?: NodeJS.ProcessEnv;
-  readonly cwd?: string;
 }
 
 /**
@@ -39,9 +44,10 @@ async function measure(side: Side): Promise<Run> {
   // The shell's `times` is the plain way to the processor time of a whole process tree: its last line is the children's.
   const script = '"$@"; code=$?; times >&3; exit $code';
   const startedAt = Number(process.hrtime.bigint());
+  const ownFile = join(WORK, 'own-cpu');
+  rmSync(ownFile, { force: true });
   const child = spawn('bash', ['-c', script, 'bash', ...side.command()], {
-    cwd: side.cwd,
-    env: { ...process.env, ...side.env },
+    env: { ...process.env, MEMSURGE_BENCH_CPU: ownFile, NODE_OPTIONS: `--import ${OWN_CPU}` },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   const [stdout, stderr, times] = [child.stdio[1]!, child.stdio[2]!, child.stdio[3] as NodeJS.ReadableStream].map(text);
@@ -49,9 +55,16 @@ async function measure(side: Side): Promise<Run> {
   const wallSeconds = (Number(process.hrtime.bigint()) - startedAt) / 1e9;
   if (code !== 0) throw new Error(`${side.name} ended with ${code}: ${stderr()}${stdout()}`);
 
-  const seconds = [...times().trim().split('\n').at(-1)!.matchAll(/(\d+)m([\d.]+)s/g)];
+  const seconds = [
+    ...times()
+      .trim()
+      .split('\n')
+      .at(-1)!
+      .matchAll(/(\d+)m([\d.]+)s/g),
+  ];
   const cpuSeconds = seconds.reduce((sum, [, minutes, rest]) => sum + Number(minutes) * 60 + Number(rest), 0);
-  return { stdout: stdout(), startedAt, wallSeconds, cpuSeconds };
+  const ownSeconds = existsSync(ownFile) ? Number(readFileSync(ownFile, 'utf8')) : 0;
+  return { stdout: stdout(), startedAt, wallSeconds, cpuSeconds, ownSeconds };
 }
 
 function text(stream: NodeJS.ReadableStream): () => string {
@@ -71,12 +84,22 @@ export function medianRatio(values: readonly number[], base: readonly number[]):
 }
 
 /** Prints a table for a person and the same result as one line of JSON. */
-export function printResult(name: string, columns: readonly string[], rows: readonly (readonly (string | number)[])[]): void {
+export function printResult(
+  name: string,
+  columns: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): void {
   const cells = [columns, ...rows.map((row) => row.map(cell))];
   const widths = columns.map((_, at) => Math.max(...cells.map((row) => row[at].length)));
   console.log(name);
-  for (const row of cells) console.log(row.map((one, at) => (at === 0 ? one.padEnd(widths[at]) : one.padStart(widths[at]))).join('  '));
-  console.log(JSON.stringify({ bench: name, rows: rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]]))) }));
+  for (const row of cells)
+    console.log(row.map((one, at) => (at === 0 ? one.padEnd(widths[at]) : one.padStart(widths[at]))).join('  '));
+  console.log(
+    JSON.stringify({
+      bench: name,
+      rows: rows.map((row) => Object.fromEntries(columns.map((column, at) => [column, row[at]]))),
+    }),
+  );
 }
 
 function cell(value: string | number): string {
