@@ -55,7 +55,7 @@ export interface RawAllocations {
   readonly time: Float64Array;
   /** Row of `threads`. */
   readonly thread: Int32Array;
-  /** Row of HEAPS. */
+  /** Row of HEAPS: the event's own statement, guessed from the size for events of single objects, which make none. */
   readonly heap: Uint8Array;
   /** Row of `types`. */
   readonly type: Int32Array;
@@ -75,7 +75,10 @@ export interface RawStacks {
   readonly address: Float64Array;
 }
 
-/** One garbage collection; arrays are indexed by GENERATIONS, summed over the heaps of server GC, NaN where unknown. */
+/**
+ * One garbage collection; a list of them is in the order in which they started. Arrays are indexed by GENERATIONS, summed
+ * over the heaps of server GC, NaN where unknown.
+ */
 export interface RawGc {
   readonly number: number;
   readonly start: number;

@@ -12,7 +12,7 @@ export const MAX_BLOCK_BYTES = 64 * 2 ** 20;
 
 export type Container = 'netperf' | 'objects' | 'blocks';
 
-export type UnitKind =
+type UnitKind =
   | 'end'
   | 'trace'
   | 'events'
@@ -116,13 +116,13 @@ const BEGIN_OBJECT = 4;
 const BEGIN_PRIVATE_OBJECT = 5;
 const END_OBJECT = 6;
 
-const OBJECT_KINDS: Readonly<Record<string, UnitKind>> = {
-  Trace: 'trace',
-  EventBlock: 'events',
-  MetadataBlock: 'metadata',
-  StackBlock: 'stacks',
-  SPBlock: 'sequence-point',
-};
+const OBJECT_KINDS: ReadonlyMap<string, UnitKind> = new Map([
+  ['Trace', 'trace'],
+  ['EventBlock', 'events'],
+  ['MetadataBlock', 'metadata'],
+  ['StackBlock', 'stacks'],
+  ['SPBlock', 'sequence-point'],
+]);
 /** Date (8 × i16), i64 time, i64 frequency, i32 pointer size, process id, processors, sampling rate. */
 const TRACE_BYTES = 48;
 
@@ -146,7 +146,7 @@ function readObject(container: Container, c: Cursor, offset: number, unit: Unit)
   if (bytes[body - 1] !== END_OBJECT) damaged('a type has no end');
   const name = utf8(bytes, nameAt, nameAt + nameLength);
   unit.version = view.getUint32(start + 3, true);
-  unit.kind = OBJECT_KINDS[name] ?? 'other';
+  unit.kind = OBJECT_KINDS.get(name) ?? 'other';
   if (unit.kind === 'trace') {
     checkVersion(container, unit.version);
     unit.from = body;

@@ -1,3 +1,3 @@
 export { mergeCaptures } from './merge.ts';
-export type { NettraceOptions, NettraceProgress, NettraceReader } from './reader.ts';
+export type { NettraceOptions } from './reader.ts';
 export { createNettraceReader, readNettrace } from './reader.ts';

@@ -11,7 +11,7 @@ export interface NettraceOptions {
 }
 
 /** What was read so far; one live object, for a status line. */
-export interface NettraceProgress {
+interface NettraceProgress {
   /** Events decoded, and events the runtime lost. */
   readonly events: number;
   readonly eventsLost: number;
@@ -21,7 +21,7 @@ export interface NettraceProgress {
   readonly lastEventTime: number;
 }
 
-export interface NettraceReader {
+interface NettraceReader {
   /**
    * Reads the next bytes of the stream; a chunk can be of any size and is not kept.
    * @throws TraceError when they are not a stream that memsurge reads

@@ -203,7 +203,10 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
         eventsLost: sequences.lost,
         eventCounts: countEvents(allDefinitions),
         truncated,
-        processes: [...processes.values()].map((process) => process.finish(rawStacks)),
+        // In version 6 every thread may name its process, and then nothing belongs to the one without an id.
+        processes: [...processes.values()]
+          .filter((process) => process.pid !== 0 || processes.size === 1)
+          .map((process) => process.finish(rawStacks)),
       };
     },
   };
