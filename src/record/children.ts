@@ -1,11 +1,11 @@
+import type { Server } from 'node:net';
 import { messageOf } from '../trace/errors.ts';
 import { monotonicNow } from './clock.ts';
-import { processInfo, resumeRuntime, setEnvironmentVariable } from './diagnostics/commands.ts';
-import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
-import { type AdvertisedRuntime, openReversePort } from './diagnostics/reverse-port.ts';
+import { type Connect, processInfo, resumeRuntime, setEnvironmentVariable } from './diagnostics/commands.ts';
+import { openReversePort } from './diagnostics/reverse-port.ts';
 import type { RecordingFolder } from './folder.ts';
-import type { GuardedPort } from './guard.ts';
-import { commandLine, describeProcess, findByEnvironment, readProc } from './proc.ts';
+import { type GuardedPort, listenInside } from './guard.ts';
+import { allPids, commandLine, describeProcess, findByEnvironment, readProc } from './proc.ts';
 import type { ProcSampler } from './proc-sampler.ts';
 import { type ChunkListener, type RecordedRuntime, recordRuntime, withTimeout } from './runtime-recorder.ts';
 
@@ -21,6 +21,9 @@ export interface RuntimeRoster {
   stop(): Promise<void>;
   close(): void;
 }
+
+/** How often to look for processes that cannot reach the port, ms. */
+const RESCUE_INTERVAL = 1_000;
 
 /** How long a runtime may take to deliver the rest of its events when recording stops, ms. */
 const STOP_TIMEOUT = 5_000;
@@ -42,33 +45,48 @@ export function acceptRuntimes(
   let rootPid: number | undefined;
   let stopping: Promise<void> | undefined;
 
-  const reverse = openReversePort(port.server, (runtime) => {
-    count++;
-    const started = begin(runtime).finally(() => starting.delete(started));
-    starting.add(started);
-  });
+  const ports = [serve(port.server)];
+  const toRemove: (() => void)[] = [];
+  const rescue = setInterval(() => {
+    for (const pid of allPids()) {
+      const inside = environmentOf(pid)?.includes(port.path) ? listenInside(pid, port.path) : undefined;
+      if (inside === undefined) continue;
+      ports.push(serve(inside.server));
+      toRemove.push(inside.remove);
+    }
+  }, RESCUE_INTERVAL);
 
-  async function begin(runtime: AdvertisedRuntime): Promise<void> {
-    const pid = findByEnvironment(runtime.pid, port.path) ?? runtime.pid;
+  function serve(server: Server): { close(): void } {
+    return openReversePort(server, ({ pid, connect }) => welcome(connect, findByEnvironment(pid, port.path) ?? pid));
+  }
+
+  function welcome(connect: Connect, pid: number): void {
+    count++;
+    const started = begin(connect, pid).finally(() => starting.delete(started));
+    starting.add(started);
+  }
+
+  async function begin(connect: Connect, pid: number): Promise<void> {
     // Of a process that went on as another user we may not see the environment: it can be one that waits.
     const waits = environmentOf(pid)?.includes(port.launchValue) ?? true;
     try {
-      if (stopping === undefined) await record(runtime, pid, !waits);
-      if (waits && pid !== rootPid) await freeChildren(runtime, pid);
+      if (stopping === undefined) await record(connect, pid, !waits);
+      if (waits && pid !== rootPid) await freeChildren(connect, pid);
     } catch (error) {
       folder.warn(`process ${pid} was not recorded: ${messageOf(error)}`);
     } finally {
-      if (waits) await resume(runtime, pid);
+      // Fails only when it is gone: nothing waits then.
+      if (waits) await resumeRuntime(connect).catch(() => {});
     }
   }
 
-  async function record(runtime: AdvertisedRuntime, pid: number, compiledBefore: boolean): Promise<void> {
+  async function record(connect: Connect, pid: number, compiledBefore: boolean): Promise<void> {
     const facts = describeProcess(pid);
-    const info = await processInfo(runtime.connect);
+    const info = await processInfo(connect);
     const one = await recordRuntime(
       folder,
       sampler,
-      runtime.connect,
+      connect,
       {
         pid,
         parentPid: facts?.parentPid ?? 0,
@@ -86,8 +104,8 @@ export function acceptRuntimes(
   }
 
   /** A runtime reads its environment after it was resumed, so what we set now is what its children inherit. */
-  async function freeChildren(runtime: AdvertisedRuntime, pid: number): Promise<void> {
-    await setEnvironmentVariable(runtime.connect, 'DOTNET_DiagnosticPorts', port.childValue);
+  async function freeChildren(connect: Connect, pid: number): Promise<void> {
+    await setEnvironmentVariable(connect, 'DOTNET_DiagnosticPorts', port.childValue);
     const startTicks = describeProcess(pid)?.startTicks;
     if (startTicks !== undefined) port.settled(pid, startTicks);
   }
@@ -113,7 +131,9 @@ export function acceptRuntimes(
       return stopping;
     },
     close() {
-      reverse.close();
+      clearInterval(rescue);
+      for (const one of ports) one.close();
+      for (const remove of toRemove) remove();
     },
   };
 }
@@ -126,18 +146,6 @@ async function stopOne(one: RecordedRuntime): Promise<void> {
   }
   await one.stop(STOP_TIMEOUT);
   one.process.exit ??= 'still running when the recording stopped';
-}
-
-/** Lets a runtime go on; when its own connection fails, through its diagnostics socket. */
-async function resume(runtime: AdvertisedRuntime, pid: number): Promise<void> {
-  try {
-    await resumeRuntime(runtime.connect);
-  } catch {
-    if (describeProcess(pid) === undefined) return;
-    await findEndpoint(pid)
-      .then((path) => resumeRuntime(endpointConnect(path)))
-      .catch(() => {});
-  }
 }
 
 function environmentOf(pid: number): string | undefined {

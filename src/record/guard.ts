@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
@@ -56,6 +56,23 @@ export function listenAt(server: Server, path: string, listening: () => void): v
   chmodSync(folder, 0o711);
   rmSync(path, { force: true });
   server.listen({ path, readableAll: true, writableAll: true }, listening);
+}
+
+/**
+ * A second way to the port at `path` for a process in a container or behind chroot, that has the port in its environment
+ * but not in its file system, and would wait for ever: a socket of the same path in its own. Undefined when it sees ours.
+ */
+export function listenInside(pid: number, path: string): { server: Server; remove(): void } | undefined {
+  const inside = `/proc/${pid}/root${path}`;
+  if (existsSync(inside) || !existsSync(`/proc/${pid}/root/`)) return undefined;
+  const server = createServer();
+  server.on('error', () => {}); // It has just ended, or is not ours to write into.
+  try {
+    listenAt(server, inside, () => {});
+  } catch {
+    return undefined;
+  }
+  return { server, remove: () => rmSync(dirname(inside), { recursive: true, force: true }) };
 }
 
 /** A fresh path that nobody can guess; "," and ";" mean something in DOTNET_DiagnosticPorts. */

@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { parseStat } from '../read/procfs/process.ts';
 import { resumeRuntime } from './diagnostics/commands.ts';
 import { openReversePort } from './diagnostics/reverse-port.ts';
-import { listenAt } from './guard.ts';
+import { listenAt, listenInside } from './guard.ts';
+import { allPids } from './proc.ts';
 
 /**
  * The guardian: a process of its own, started before the target, that makes sure nothing ever waits for a recorder that
@@ -48,39 +49,52 @@ function listen(): void {
   if (listening) return;
   listening = true;
   const server = createServer();
-  openReversePort(server, (runtime) => {
-    // The answer does not matter: a runtime that runs already refuses, one that dies needs nothing.
-    resumeRuntime(runtime.connect).catch(() => {});
-  });
+  resumeAll(server);
   server.on('error', () => {
     listening = false;
   });
   listenAt(server, port, () => {});
 }
 
+function resumeAll(server: Server): void {
+  openReversePort(server, (runtime) => {
+    // The answer does not matter: a runtime that runs already refuses, one that dies needs nothing.
+    resumeRuntime(runtime.connect).catch(() => {});
+  });
+}
+
+/** Sockets in the file systems of processes that do not see ours. */
+const toRemove: (() => void)[] = [];
+
 function leaveWhenNobodyWaits(emptyScans: number, pause: number): void {
-  const found = someoneMayWait();
+  const pids = thoseWhoMayWait();
+  const found = pids.length > 0;
   if (found) listen();
+  for (const pid of pids) {
+    const inside = listenInside(pid, port);
+    if (inside === undefined) continue;
+    resumeAll(inside.server);
+    toRemove.push(inside.remove);
+  }
   const empty = found ? 0 : emptyScans + 1;
   if (empty >= EMPTY_SCANS) {
+    for (const remove of toRemove) remove();
     rmSync(dirname(port), { recursive: true, force: true });
     process.exit(0);
   }
   setTimeout(leaveWhenNobodyWaits, pause, empty, found ? Math.min(pause * 1.2, LONGEST_SCAN_PAUSE) : FIRST_SCAN_PAUSE);
 }
 
-/** Whether any process has our port with "suspend" in its environment and is not settled. */
-function someoneMayWait(): boolean {
+/** The processes that have our port with "suspend" in their environment and are not settled. */
+function thoseWhoMayWait(): number[] {
   const needle = Buffer.from(`${port},suspend`);
-  for (const pid of readdirSync('/proc')) {
-    if (!/^\d+$/.test(pid)) continue;
+  return allPids().filter((pid) => {
     try {
-      if (!readFileSync(`/proc/${pid}/environ`).includes(needle)) continue;
+      if (!readFileSync(`/proc/${pid}/environ`).includes(needle)) return false;
       const ticks = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.startTicks;
-      if (!settled.has(`${pid} ${ticks}`)) return true;
+      return !settled.has(`${pid} ${ticks}`);
     } catch {
-      // Ended meanwhile, or of another user and so no child of ours.
+      return false; // Ended meanwhile, or of another user.
     }
-  }
-  return false;
+  });
 }

@@ -81,6 +81,19 @@ test.skipIf(process.getuid?.() !== 0)('a program that goes on as another user (n
   expect(manifest.processes.map((process) => process.name)).toEqual(['spawner', 'spawner']);
 });
 
+test.skipIf(process.getuid?.() !== 0)(
+  'a program that cannot see our port, in a mount namespace (needs root)',
+  async () => {
+    const output = join(folder, 'hidden.memsurge');
+    const hide = ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs none /tmp && ${samplePath('spawner')}`];
+    const { status, stdout, stderr } = await memsurge('run', '-o', output, '--', ...hide);
+    if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
+    expect([status, stdout]).toEqual([0, 'child done\nparent done\n']);
+    const { manifest } = await openTraceFile(output);
+    expect(manifest.processes.map((process) => process.name)).toContain('spawner');
+  },
+);
+
 test('the diagnostics port of somebody else keeps its place beside ours', async () => {
   const env = { ...process.env, DOTNET_DiagnosticPorts: `${join(folder, 'theirs')},nosuspend` };
   const output = join(folder, 'both.memsurge');
