@@ -140,6 +140,9 @@ function createStackResolver(
   const resolvedStacks = new Int32Array(length).fill(PENDING);
   const depths = new Int32Array(length);
   const timeDependent = new Uint8Array(length);
+  const innermost = new Uint8Array(length);
+  for (const raw of capture.allocations.stack) if (raw !== NONE) innermost[raw] = 1;
+  /** By address, twice: as an innermost frame and as a calling one. */
   const frameOfAddress = new Map<number, FrameIndex>();
   const unresolvedFrames = new Set<FrameIndex>();
   const unresolvedOfStack: number[] = [];
@@ -151,8 +154,8 @@ function createStackResolver(
     timeDependent[raw] = varies ? 1 : 0;
   }
 
-  const makeFrame = (at: number, time: number): FrameIndex => {
-    const found = resolver.resolve(at, time);
+  const makeFrame = (raw: number, time: number): FrameIndex => {
+    const found = resolver.resolve(address[raw], time, innermost[raw] === 1);
     const module = builder.module(found.moduleName, found.modulePath, found.system);
     const file = found.file === '' ? NONE : builder.file(found.file);
     const fn = builder.function(found.functionName, module, file, found.firstLine, found.lastLine);
@@ -161,12 +164,12 @@ function createStackResolver(
     return frame;
   };
   const frameAt = (raw: number, time: number): FrameIndex => {
-    const at = address[raw];
-    if (resolver.dependsOnTime(at)) return makeFrame(at, time);
-    let frame = frameOfAddress.get(at);
+    if (resolver.dependsOnTime(address[raw])) return makeFrame(raw, time);
+    const key = address[raw] * 2 + innermost[raw];
+    let frame = frameOfAddress.get(key);
     if (frame === undefined) {
-      frame = makeFrame(at, time);
-      frameOfAddress.set(at, frame);
+      frame = makeFrame(raw, time);
+      frameOfAddress.set(key, frame);
     }
     return frame;
   };

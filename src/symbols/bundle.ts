@@ -19,6 +19,9 @@ const MethodSchema = v.object({
   line: integers,
   /** Row of `files`. */
   file: integers,
+  /** IL offsets of calls and of allocations, ascending; empty when the IL could not be read. */
+  calls: integers,
+  allocations: integers,
   /** Type and name of the method that a state machine was made from, where its own name does not say it. */
   writtenAs: v.optional(v.tuple([v.string(), v.string()])),
 });

@@ -2,8 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { BundleCode, BundleMethod, BundleModule, BundleName, SymbolBundle } from './bundle.ts';
 import { emptyBundle } from './bundle.ts';
+import { checkedRead } from './bytes.ts';
 import type { MappedImage } from './code.ts';
 import { callSite } from './code-map.ts';
+import { type IlOperations, readMethodHeader, readOperations } from './il.ts';
 import type { ImageSource } from './images.ts';
 import type { Metadata } from './metadata.ts';
 import { type Module, openModule } from './modules.ts';
@@ -36,14 +38,18 @@ export async function collectSymbols(
   const bundle = emptyBundle();
   const sources = createSourceFiles(images, options.withSource);
   const modules = createModules(images, sources);
-  for (const process of processes) {
-    // Opening large images takes a moment each: let a progress line live.
-    await nextTurn();
-    const inferred = inferImages(process, modules);
-    if (inferred.length > 0) bundle.processes.push({ pid: process.pid, images: inferred });
-    await collectProcess(process, inferred, modules);
+  try {
+    for (const process of processes) {
+      // Opening large images takes a moment each: let a progress line live.
+      await nextTurn();
+      const inferred = inferImages(process, modules);
+      if (inferred.length > 0) bundle.processes.push({ pid: process.pid, images: inferred });
+      await collectProcess(process, inferred, modules);
+    }
+    bundle.modules.push(...modules.finish());
+  } finally {
+    modules.close();
   }
-  bundle.modules.push(...modules.finish());
   bundle.files.push(...sources.finish());
   return bundle;
 }
@@ -111,6 +117,7 @@ interface Modules {
   /** The module at `path`, opened once for all processes; undefined for images that are not managed. */
   use(path: string, process: ProcessCode): UsedModule | undefined;
   finish(): BundleModule[];
+  close(): void;
 }
 
 interface UsedModule {
@@ -137,6 +144,9 @@ function createModules(images: ImageSource, sources: SourceFiles): Modules {
       return opened.get(path);
     },
     finish: () => [...opened.values()].flatMap((used) => (used === undefined ? [] : [used.finish()])),
+    close: () => {
+      for (const used of opened.values()) used?.module.close();
+    },
   };
   const open = (path: string, process: ProcessCode): UsedModule => {
     const loaded = process.modules.find((one) => one.path === path);
@@ -238,8 +248,20 @@ function bundleMethod(
     il: [...points.il],
     line: [...points.line],
     file,
+    ...operationsOf(module, token & ROW),
     ...(writtenAs && { writtenAs }),
   };
+}
+
+/** Where the method calls and allocates: which of several statements is meant, where the code left few marks. */
+function operationsOf(module: Module, row: number): IlOperations {
+  const { image, metadata } = module;
+  const rva = metadata?.ilRva(row) ?? 0;
+  if (image === undefined || rva === 0) return { calls: [], allocations: [] };
+  return checkedRead(module.path, () => {
+    const { headerSize, codeSize } = readMethodHeader(image.read(rva, 12));
+    return readOperations(image.read(rva + headerSize, codeSize));
+  });
 }
 
 /** First and last line within the file that the method starts in. */

@@ -6,9 +6,9 @@ import { viewOf } from './bytes.ts';
  */
 export interface IlOperations {
   /** IL offsets of `call`, `callvirt`, `calli`, `jmp` and `newobj`, ascending. */
-  readonly calls: readonly number[];
+  readonly calls: number[];
   /** IL offsets of `newobj`, `newarr` and `box`, ascending. */
-  readonly allocations: readonly number[];
+  readonly allocations: number[];
 }
 
 const CALLS = new Set([0x27, 0x28, 0x29, 0x6f, 0x73]);

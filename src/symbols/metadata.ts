@@ -11,6 +11,8 @@ export interface Metadata {
   readonly methodCount: number;
   /** Owner and name of a MethodDef by row, from 1; undefined when there is no such row. */
   method(row: number): { readonly type: string; readonly name: string } | undefined;
+  /** RVA of a MethodDef's IL by row, from 1; 0 when it has none. */
+  ilRva(row: number): number;
   /** Full name of a type by the TypeDefOrRef coded index that signatures use (ECMA-335 II.23.2.8). */
   typeByCodedIndex(coded: number): string;
   /** Simple name of an AssemblyRef by row, from 1. */
@@ -80,6 +82,8 @@ export function readMetadata(blob: Uint8Array, path: string): Metadata {
           if (row < 1 || row > methodCount) return undefined;
           return { type: typeDef(ownerOf(row)), name: tables.string(tables.cell(TABLE.methodDef, row, 3)) };
         }),
+      ilRva: (row) =>
+        checkedRead(path, () => (row < 1 || row > methodCount ? 0 : tables.cell(TABLE.methodDef, row, 0))),
       typeByCodedIndex: (coded) =>
         checkedRead(path, () => {
           if ((coded & 3) === 0) return typeDef(coded >> 2);

@@ -27,6 +27,8 @@ export interface Module {
   readonly metadata: Metadata | undefined;
   readonly readyToRun: ReadyToRun | undefined;
   readonly pdb: PdbLookup;
+  /** The image can be read until then. */
+  close(): void;
 }
 
 /** The PDB of a module, and where it was looked for. */
@@ -41,7 +43,7 @@ export interface PdbLookup {
 const MAX_PDB_BYTES = 512 * 1024 * 1024;
 
 /**
- * Opens the module's image and its PDB. Nothing that is missing or damaged throws.
+ * Opens the module's image and its PDB; `close` it. Nothing that is missing or damaged throws.
  * @param findByName the metadata of another assembly by simple name, for signatures that mention its types
  */
 export function openModule(
@@ -62,26 +64,23 @@ export function openModule(
   const { path, pid } = expected;
   const file = images(path, pid);
   if (file === undefined) problems.push(`${path} is not there or not readable`);
-  try {
-    const image = file && attempt(() => readExpectedImage(file, expected));
-    const metadata = image && attempt(() => readImageMetadata(image));
-    const readyToRun =
-      image && metadata && attempt(() => readReadyToRun(image, { typeName: typeNames(metadata, findByName) }));
-    const name = metadata?.assemblyName || moduleName(path);
-    return {
-      path,
-      pid,
-      name,
-      system: isSystemModule({ path, name, publicKeyToken: metadata?.publicKeyToken ?? '' }),
-      problem: problems.join('; '),
-      image,
-      metadata,
-      readyToRun,
-      pdb: findPdb(expected, image, file, images),
-    };
-  } finally {
-    file?.close();
-  }
+  const image = file && attempt(() => readExpectedImage(file, expected));
+  const metadata = image && attempt(() => readImageMetadata(image));
+  const readyToRun =
+    image && metadata && attempt(() => readReadyToRun(image, { typeName: typeNames(metadata, findByName) }));
+  const name = metadata?.assemblyName || moduleName(path);
+  return {
+    path,
+    pid,
+    name,
+    system: isSystemModule({ path, name, publicKeyToken: metadata?.publicKeyToken ?? '' }),
+    problem: problems.join('; '),
+    image,
+    metadata,
+    readyToRun,
+    pdb: findPdb(expected, image, file, images),
+    close: () => file?.close(),
+  };
 }
 
 function readExpectedImage(file: ImageFile, expected: ExpectedModule): PeImage {

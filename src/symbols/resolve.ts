@@ -4,6 +4,7 @@ import { callSite } from './code-map.ts';
 import { readableFunctionName } from './names.ts';
 import { indexCode, type ProcessCode } from './process-code.ts';
 import { lastAtMost } from './search.ts';
+import { type IlMap, statementAt } from './statement.ts';
 import { isSystemModule, moduleName } from './user-code.ts';
 
 /** What a stack's address means. */
@@ -28,8 +29,11 @@ export interface ResolvedFrame {
 }
 
 export interface Resolver {
-  /** The frame of a return address as it is on a stack, at a time in ns. */
-  resolve(address: number, time: number): ResolvedFrame;
+  /**
+   * The frame of a return address as it is on a stack, at a time in ns. `innermost`: the frame allocated itself, so its
+   * line is that of an allocating statement.
+   */
+  resolve(address: number, time: number, innermost: boolean): ResolvedFrame;
   /** True when the address meant different code at different times, so that a frame holds for its own time only. */
   dependsOnTime(address: number): boolean;
 }
@@ -39,37 +43,39 @@ export function createResolver(process: Omit<ProcessCode, 'used'>, bundle: Symbo
   const inferred = bundle.processes.filter((one) => one.pid === process.pid).flatMap((one) => one.images);
   const index = indexCode(process, inferred);
   const modules = new Map(bundle.modules.map((module) => [module.path, indexModule(module)]));
-  const cache = new Map<number, ResolvedFrame>();
+  const caches = { innermost: new Map<number, ResolvedFrame>(), calling: new Map<number, ResolvedFrame>() };
 
   const dependsOnTime = (address: number): boolean => {
     const at = callSite(address);
     return index.bodies.dependsOnTime(at) || index.imageDependsOnTime(at);
   };
 
-  const lookUp = (address: number, time: number): ResolvedFrame => {
+  const lookUp = (address: number, time: number, innermost: boolean): ResolvedFrame => {
     const at = callSite(address);
     const body = index.bodies.find(at, time);
-    if (body !== undefined && body.origin !== 'r2r') return bodyFrame(body, at);
+    if (body !== undefined && body.origin !== 'r2r') return bodyFrame(body, at, innermost);
     const image = index.imageAt(at, time);
     const code = image && modules.get(image.path)?.codeAt(at - image.base);
-    if (image !== undefined && code !== undefined) return codeFrame(code, image.path, at - image.base - code.rva);
-    if (body !== undefined) return bodyFrame(body, at);
+    if (image !== undefined && code !== undefined) {
+      return codeFrame(code, image.path, at - image.base - code.rva, innermost);
+    }
+    if (body !== undefined) return bodyFrame(body, at, innermost);
     return unresolvedFrame(address, image && { path: image.path, offset: address - image.base });
   };
 
-  const bodyFrame = (body: CodeBody, at: number): ResolvedFrame => {
+  const bodyFrame = (body: CodeBody, at: number, innermost: boolean): ResolvedFrame => {
     const path = index.moduleOf(body)?.path ?? '';
     const module = modules.get(path);
     const method = module?.methods.get(body.token);
     const { namespace, name } = body.name === '' ? (module?.names.get(body.token) ?? namelessMethod(body)) : body;
-    const place = lineAt(method, body.ilMap, at - body.start);
+    const place = statementAt(method, body.ilMap, at - body.start, innermost);
     return frame(namespace, name, moduleFacts(path, body), method, place, body.optimized || body.ilMap === undefined);
   };
 
-  const codeFrame = (code: BundleCode, path: string, offset: number): ResolvedFrame => {
+  const codeFrame = (code: BundleCode, path: string, offset: number, innermost: boolean): ResolvedFrame => {
     const method = modules.get(path)?.methods.get(code.token);
-    const map = code.native && code.il && { native: code.native, il: code.il };
-    const place = lineAt(method, map, offset + code.nativeOffset);
+    const map: IlMap | undefined = code.native && code.il && { native: code.native, il: code.il };
+    const place = statementAt(method, map, offset + code.nativeOffset, innermost);
     return frame(code.namespace, code.name, moduleFacts(path), method, place, true);
   };
 
@@ -107,11 +113,12 @@ export function createResolver(process: Omit<ProcessCode, 'used'>, bundle: Symbo
 
   return {
     dependsOnTime,
-    resolve(address, time) {
-      if (dependsOnTime(address)) return lookUp(address, time);
+    resolve(address, time, innermost) {
+      if (dependsOnTime(address)) return lookUp(address, time, innermost);
+      const cache = innermost ? caches.innermost : caches.calling;
       let found = cache.get(address);
       if (found === undefined) {
-        found = lookUp(address, time);
+        found = lookUp(address, time, innermost);
         cache.set(address, found);
       }
       return found;
@@ -164,29 +171,4 @@ function unresolvedFrame(address: number, image: { path: string; offset: number 
     firstLine: 0,
     lastLine: 0,
   };
-}
-
-const NO_MAPPING = -1;
-const EPILOG = -3;
-
-/**
- * The sequence point, as a row, of a native offset within a method; -1 without lines. The mapping that starts last at or
- * before the offset says the IL offset, and the sequence point that starts last at or before that one the line.
- */
-function lineAt(
-  method: BundleMethod | undefined,
-  map: { readonly native: ArrayLike<number>; readonly il: ArrayLike<number> } | undefined,
-  nativeOffset: number,
-): number {
-  if (method === undefined) return -1;
-  const firstVisible = method.line.findIndex((line) => line > 0);
-  if (map === undefined) return firstVisible;
-  let at = lastAtMost(map.native, nativeOffset);
-  while (at >= 0 && map.il[at] === NO_MAPPING) at--;
-  if (at < 0) return firstVisible;
-  const isEpilog = map.il[at] === EPILOG;
-  let point = isEpilog ? method.line.length - 1 : lastAtMost(method.il, map.il[at]);
-  // A hidden point has no line of its own: the statement before it is the nearest that has.
-  while (point >= 0 && method.line[point] === 0) point--;
-  return point < 0 ? firstVisible : point;
 }

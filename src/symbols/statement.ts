@@ -1,0 +1,61 @@
+import type { BundleMethod } from './bundle.ts';
+import { lastAtMost } from './search.ts';
+
+/** Native offset → IL offset, ascending by native offset; negative IL offsets are prolog, epilog and no mapping. */
+export interface IlMap {
+  readonly native: ArrayLike<number>;
+  readonly il: ArrayLike<number>;
+}
+
+type Statements = Pick<BundleMethod, 'il' | 'line' | 'calls' | 'allocations'>;
+
+const NO_MAPPING = -1;
+const EPILOG = -3;
+
+/**
+ * The statement, as a row of the method's sequence points, of a call site at a native offset; −1 without lines.
+ *
+ * The mapping that starts last at or before the offset says the IL offset, and the sequence point that starts last at
+ * or before that one the statement. Optimised code drops mappings, so the call can belong to a later statement, up to
+ * the one before the next mapping. A frame stands at a call, and the innermost at an allocation: of the statements in
+ * question, the first that has such an operation is taken.
+ */
+export function statementAt(
+  method: Statements | undefined,
+  map: IlMap | undefined,
+  nativeOffset: number,
+  innermost: boolean,
+): number {
+  if (method === undefined) return -1;
+  const firstVisible = method.line.findIndex((line) => line > 0);
+  if (map === undefined) return firstVisible;
+  let at = lastAtMost(map.native, nativeOffset);
+  while (at >= 0 && map.il[at] === NO_MAPPING) at--;
+  if (at < 0) return firstVisible;
+  const mapped = map.il[at] === EPILOG ? method.line.length - 1 : lastAtMost(method.il, map.il[at]);
+  const candidates = [mapped, ...droppedAfter(method, map, at, mapped)];
+  const withAny = (offsets: readonly number[]) => candidates.find((row) => hasOperation(method, row, offsets));
+  let row = (innermost ? withAny(method.allocations) : undefined) ?? withAny(method.calls) ?? mapped;
+  // A hidden point has no line of its own: the statement before it is the nearest that has.
+  while (row >= 0 && method.line[row] === 0) row--;
+  return row < 0 ? firstVisible : row;
+}
+
+/**
+ * Statements whose code may lie between mapping `at` and the next one though no mapping says so: those that come between
+ * the two in the source, or, where the code jumps back, the one before the next mapping.
+ */
+function droppedAfter(method: Statements, map: IlMap, at: number, mapped: number): number[] {
+  let next = at + 1;
+  while (next < map.il.length && map.il[next] < 0) next++;
+  if (next >= map.il.length) return [];
+  const last = lastAtMost(method.il, map.il[next] - 1);
+  if (last <= mapped) return last < mapped && last >= 0 ? [last] : [];
+  return Array.from({ length: last - mapped }, (_, i) => mapped + 1 + i);
+}
+
+function hasOperation(method: Statements, row: number, offsets: readonly number[]): boolean {
+  const end = row + 1 < method.il.length ? method.il[row + 1] : Number.POSITIVE_INFINITY;
+  const found = lastAtMost(offsets, end - 1);
+  return found >= 0 && offsets[found] >= method.il[row];
+}
