@@ -2,7 +2,7 @@ import { CommanderError } from 'commander';
 import { messageOf, TraceError } from '../trace/errors.ts';
 
 /** Exit code of wrong usage, unreadable input and our own faults. */
-export const EXIT_WRONG = 2;
+const EXIT_WRONG = 2;
 
 /**
  * Says on stderr what was thrown, in one line where the message is one, and returns the exit code. Commander prints its

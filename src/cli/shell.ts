@@ -21,13 +21,14 @@ export function processShell(): Shell {
     open: openWithProgress,
     out: (text) => stdout.write(`${text}\n`),
     err: (text) => stderr.write(`${text}\n`),
-    width: stdout.isTTY ? stdout.columns : Number.POSITIVE_INFINITY,
+    width: (stdout.isTTY && stdout.columns) || Number.POSITIVE_INFINITY,
     colors: pc.createColors(stdout.isTTY && !env.NO_COLOR && env.TERM !== 'dumb'),
   };
 }
 
 async function openWithProgress(path: string): Promise<Trace> {
-  if (!process.stderr.isTTY) return openTrace(path);
+  // A terminal of unknown size says 0 columns, on which ora would erase lines for ever.
+  if (!process.stderr.isTTY || !process.stderr.columns) return openTrace(path);
   const spinner = ora({ text: `reading ${path}`, stream: process.stderr }).start();
   try {
     return await openTrace(path, (text) => {

@@ -18,7 +18,7 @@ export interface Derived {
 }
 
 /** Groups 0 … functions − 1 are functions; two more follow. */
-export interface FunctionGroups {
+interface FunctionGroups {
   readonly ofSlot: Int32Array;
   readonly noStack: number;
   /** Hide-system only: no user function on the stack. */
@@ -27,7 +27,7 @@ export interface FunctionGroups {
 }
 
 /** Groups are distinct file and line pairs; two more follow. */
-export interface LineGroups {
+interface LineGroups {
   readonly ofSlot: Int32Array;
   readonly file: Int32Array;
   readonly line: Int32Array;

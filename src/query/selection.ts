@@ -16,7 +16,7 @@ export interface Selection {
 }
 
 /** Keeps the first `length` of `rows` that pass, in place, and returns how many they are. */
-export type RowFilter = (rows: Uint32Array, length: number) => number;
+type RowFilter = (rows: Uint32Array, length: number) => number;
 
 /** @throws TraceError when the metric needs release times and the trace has none. */
 export function select(trace: Trace, view: View): Selection {

@@ -22,12 +22,12 @@ rss  0.1s=20971520  0.5s=125829120  1.3s=251658240
 const FUNCTIONS = [
   'app!A',
   'app!B',
-  'lib!C',
+  'util!C',
   'System.Private.CoreLib!D',
   'System.Private.CoreLib!E',
   'app!F (F.cs:3)',
   'app!F (F.cs:4)',
-  'lib!G (G.cs:7)',
+  'util!G (G.cs:7)',
 ];
 
 interface Allocation {
@@ -92,7 +92,7 @@ export const views: fc.Arbitrary<View> = fc
     heaps: someOf(HEAPS.slice(0, 4)),
     types: someOf(['Type1', 'type', 'Type*', 'nothing']),
     threads: someOf(['main', 'worker']),
-    modules: someOf(['lib', 'System.*']),
+    modules: someOf(['util', 'System.*']),
     functions: someOf(['A', 'C', 'F']),
     hideSystem: fc.boolean(),
     metric: fc.constantFrom(...METRICS),
