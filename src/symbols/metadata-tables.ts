@@ -22,7 +22,6 @@ export const TABLE = {
   typeRef: 0x01,
   typeDef: 0x02,
   methodDef: 0x06,
-  typeSpec: 0x1b,
   assembly: 0x20,
   assemblyRef: 0x23,
   nestedClass: 0x29,

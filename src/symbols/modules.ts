@@ -32,7 +32,7 @@ export interface Module {
 }
 
 /** The PDB of a module, and where it was looked for. */
-export interface PdbLookup {
+interface PdbLookup {
   readonly pdb: Pdb | undefined;
   /** Where it was found; empty when it was not. */
   readonly path: string;

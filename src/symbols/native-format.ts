@@ -35,7 +35,7 @@ export function nativeUnsigned(cursor: Cursor): number {
 }
 
 /** The same bytes read as a signed number. */
-export function nativeSigned(cursor: Cursor): number {
+function nativeSigned(cursor: Cursor): number {
   const start = cursor.at;
   const value = nativeUnsigned(cursor);
   const bits = Math.min(32, (cursor.at - start) * 7);
