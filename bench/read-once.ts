@@ -37,7 +37,7 @@ async function readStream(path: string): Promise<Omit<Reading, 'peakBytes'>> {
     gcs += collections.length;
     count += allocations.length;
     for (let row = 0; row < allocations.length; row++) {
-      const name = names[allocations.type[row]];
+      const { name } = names[allocations.type[row]];
       types[name] = (types[name] ?? 0) + allocations.amount[row];
     }
   }

@@ -93,7 +93,12 @@ function addAllocations(
   const threads = capture.threads.map((thread) =>
     builder.thread(process, thread.osId, input.threadNames.get(thread.osId) ?? thread.name),
   );
-  const types = capture.types.map((name) => builder.type(readableTypeName(name)));
+  const nested = new Map(
+    bundle.processes
+      .filter((one) => one.pid === input.pid)
+      .flatMap((one) => one.types.map((type) => [type.handle, type.name])),
+  );
+  const types = capture.types.map(({ name, handle }) => builder.type(readableTypeName(nested.get(handle) ?? name)));
   const stacks = createStackResolver(builder, input, capture, bundle);
   const gcHeap = kindIndex('gc-heap');
   let frames = 0;

@@ -7,7 +7,7 @@ import type { ProcessInput, RecordingFacts } from './assemble.ts';
 import type { StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
-import { usedAddresses } from './usage.ts';
+import { cutTypes, usedAddresses } from './usage.ts';
 
 /** Everything a recording holds, before symbols. */
 export interface RecordingContent {
@@ -77,7 +77,16 @@ export function codeInUse(processes: readonly ProcessInput[]): ProcessCode[] {
   return processes.flatMap(({ pid, images, capture }) =>
     capture === undefined
       ? []
-      : [{ pid, images, code: capture.code, modules: capture.modules, used: usedAddresses(capture) }],
+      : [
+          {
+            pid,
+            images,
+            code: capture.code,
+            modules: capture.modules,
+            used: usedAddresses(capture),
+            types: cutTypes(capture),
+          },
+        ],
   );
 }
 

@@ -64,11 +64,13 @@ const BundleSchema = v.object({
   modules: v.array(ModuleSchema),
   /** Source files by the paths that the PDBs state, and with `--with-source` their text. */
   files: v.array(v.object({ path: v.string(), text: v.optional(v.string()) })),
-  /** Where images lay that no mapping was recorded for, worked out from the code the runtime reported. */
+  /** Images lay where no mapping was recorded for them: worked out from the code the runtime reported. */
   processes: v.array(
     v.object({
       pid: integer,
       images: v.array(v.object({ path: v.string(), base: v.number(), end: v.number(), from: v.number() })),
+      /** Names of nested types with their outer types, by the runtime's type handle. */
+      types: v.array(v.object({ handle: v.number(), name: v.string() })),
     }),
   ),
 });

@@ -9,6 +9,7 @@ import { type IlOperations, readMethodHeader, readOperations } from './il.ts';
 import type { ImageSource } from './images.ts';
 import type { Metadata } from './metadata.ts';
 import { type Module, openModule } from './modules.ts';
+import { type AllocationSite, withOuterTypes } from './nested-types.ts';
 import type { SequencePoints } from './pdb.ts';
 import { indexCode, type ProcessCode } from './process-code.ts';
 import type { NativeMethod } from './r2r.ts';
@@ -43,8 +44,9 @@ export async function collectSymbols(
       // Opening large images takes a moment each: let a progress line live.
       await nextTurn();
       const inferred = inferImages(process, modules);
-      if (inferred.length > 0) bundle.processes.push({ pid: process.pid, images: inferred });
       await collectProcess(process, inferred, modules);
+      const types = nestedTypes(process, inferred, modules);
+      if (inferred.length + types.length > 0) bundle.processes.push({ pid: process.pid, images: inferred, types });
     }
     bundle.modules.push(...modules.finish());
   } finally {
@@ -52,6 +54,33 @@ export async function collectSymbols(
   }
   bundle.files.push(...sources.finish());
   return bundle;
+}
+
+/** Names of types with the outer types that the runtime's events leave out. */
+function nestedTypes(
+  process: ProcessCode,
+  inferred: readonly MappedImage[],
+  modules: Modules,
+): { handle: number; name: string }[] {
+  const index = indexCode(process, inferred);
+  const siteOf = ({ address, time }: { address: number; time: number }): AllocationSite[] => {
+    const at = callSite(address);
+    const body = index.bodies.find(at, time);
+    if (body !== undefined && body.origin !== 'r2r') {
+      const path = index.moduleOf(body)?.path ?? '';
+      return [{ type: body.namespace, metadata: modules.use(path, process)?.module.metadata }];
+    }
+    const image = index.imageAt(at, time);
+    const module = image && modules.use(image.path, process)?.module;
+    const method = module?.readyToRun?.find(at - image!.base);
+    if (module === undefined || method === undefined) return [];
+    const type = method.instance?.owner || (module.metadata?.method(method.methodRow)?.type ?? '');
+    return [{ type, metadata: module.metadata }];
+  };
+  return process.types.flatMap(({ handle, name, sites }) => {
+    const full = withOuterTypes(name, sites.flatMap(siteOf), modules.metadata());
+    return full === undefined ? [] : [{ handle, name: full }];
+  });
 }
 
 async function collectProcess(process: ProcessCode, inferred: readonly MappedImage[], modules: Modules): Promise<void> {
@@ -116,6 +145,8 @@ interface Modules {
   has(path: string): boolean;
   /** The module at `path`, opened once for all processes; undefined for images that are not managed. */
   use(path: string, process: ProcessCode): UsedModule | undefined;
+  /** Of all modules that are open. */
+  metadata(): Metadata[];
   finish(): BundleModule[];
   close(): void;
 }
@@ -143,6 +174,7 @@ function createModules(images: ImageSource, sources: SourceFiles): Modules {
       }
       return opened.get(path);
     },
+    metadata: () => [...opened.values()].flatMap((used) => used?.module.metadata ?? []),
     finish: () => [...opened.values()].flatMap((used) => (used === undefined ? [] : [used.finish()])),
     close: () => {
       for (const used of opened.values()) used?.module.close();

@@ -13,6 +13,8 @@ export interface Metadata {
   method(row: number): { readonly type: string; readonly name: string } | undefined;
   /** RVA of a MethodDef's IL by row, from 1; 0 when it has none. */
   ilRva(row: number): number;
+  /** Full names of the nested types of a simple name. */
+  nestedTypes(simpleName: string): readonly string[];
   /** Full name of a type by the TypeDefOrRef coded index that signatures use (ECMA-335 II.23.2.8). */
   typeByCodedIndex(coded: number): string;
   /** Simple name of an AssemblyRef by row, from 1. */
@@ -69,6 +71,15 @@ export function readMetadata(blob: Uint8Array, path: string): Metadata {
       return low;
     };
 
+    const nestedTypes = once(() => {
+      const bySimpleName = new Map<string, string[]>();
+      for (const row of enclosing.keys()) {
+        const simpleName = tables.string(tables.cell(TABLE.typeDef, row, 1));
+        bySimpleName.set(simpleName, [...(bySimpleName.get(simpleName) ?? []), typeDef(row)]);
+      }
+      return bySimpleName;
+    });
+
     const methodCount = tables.rows(TABLE.methodDef);
     const assemblyRefCount = tables.rows(TABLE.assemblyRef);
     const hasAssembly = tables.rows(TABLE.assembly) > 0;
@@ -84,6 +95,7 @@ export function readMetadata(blob: Uint8Array, path: string): Metadata {
         }),
       ilRva: (row) =>
         checkedRead(path, () => (row < 1 || row > methodCount ? 0 : tables.cell(TABLE.methodDef, row, 0))),
+      nestedTypes: (simpleName) => checkedRead(path, () => nestedTypes().get(simpleName) ?? []),
       typeByCodedIndex: (coded) =>
         checkedRead(path, () => {
           if ((coded & 3) === 0) return typeDef(coded >> 2);
@@ -96,6 +108,14 @@ export function readMetadata(blob: Uint8Array, path: string): Metadata {
         ),
     };
   });
+}
+
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
 }
 
 /** The last 8 bytes of the key's SHA-1, reversed (ECMA-335 II.6.3). */

@@ -10,6 +10,12 @@ export interface ProcessCode {
   readonly images: readonly MappedImage[];
   /** Addresses as they are on the stacks, each with a time (ns) of use; columns of equal length. */
   readonly used: { readonly address: Float64Array; readonly time: Float64Array };
+  /** Types whose names lack their outer types, with the innermost addresses (and a time each) that allocated them. */
+  readonly types: readonly {
+    readonly handle: number;
+    readonly name: string;
+    readonly sites: readonly { readonly address: number; readonly time: number }[];
+  }[];
 }
 
 /** Finds what lies at an address of one process. Addresses are call sites, not return addresses. */
@@ -23,7 +29,10 @@ export interface CodeIndex {
   moduleOf(body: CodeBody): LoadedModule | undefined;
 }
 
-export function indexCode(process: Omit<ProcessCode, 'used'>, inferred: readonly MappedImage[] = []): CodeIndex {
+export function indexCode(
+  process: Omit<ProcessCode, 'used' | 'types'>,
+  inferred: readonly MappedImage[] = [],
+): CodeIndex {
   const images = [...process.images, ...inferred].sort((a, b) => a.base - b.base || a.from - b.from);
   const bases = Float64Array.from(images, (image) => image.base);
   const longest = images.reduce((most, image) => Math.max(most, image.end - image.base), 0);

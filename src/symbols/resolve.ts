@@ -39,7 +39,7 @@ export interface Resolver {
 }
 
 /** Names the addresses of one process from its own code events and the bundle gathered for them. Reads no file. */
-export function createResolver(process: Omit<ProcessCode, 'used'>, bundle: SymbolBundle): Resolver {
+export function createResolver(process: Omit<ProcessCode, 'used' | 'types'>, bundle: SymbolBundle): Resolver {
   const inferred = bundle.processes.filter((one) => one.pid === process.pid).flatMap((one) => one.images);
   const index = indexCode(process, inferred);
   const modules = new Map(bundle.modules.map((module) => [module.path, indexModule(module)]));

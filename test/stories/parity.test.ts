@@ -17,7 +17,7 @@ function allocationsOf(capture: StreamCapture): JudgedAllocations {
   for (const { allocations, types: names } of capture.processes) {
     count += allocations.length;
     for (let i = 0; i < allocations.length; i++) {
-      const type = names[allocations.type[i]];
+      const type = names[allocations.type[i]].name;
       const total = types.get(type) ?? { type, count: 0, bytes: 0 };
       types.set(type, total);
       total.count++;

@@ -46,6 +46,7 @@ export async function recordByRuntime(trace: string, command: string, ...args: s
     modules: capture.modules,
     images: [],
     used: usedAddresses(capture),
+    types: [],
   };
   return { output: cells(stdout), capture, code };
 }

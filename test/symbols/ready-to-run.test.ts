@@ -113,7 +113,7 @@ test('native libraries and missing images are not taken for managed ones', async
     { path: '/gone/Shop.dll', base: 0x20000, end: 0x30000, from: 0 },
   ];
   const used = { address: Float64Array.of(0x10010, 0x20010, 0x40000), time: new Float64Array(3) };
-  const process: ProcessCode = { pid: 1, code: [], modules: [], images, used };
+  const process: ProcessCode = { pid: 1, code: [], modules: [], images, used, types: [] };
   const bundle = await collectSymbols([process], fileImages());
   const resolver = createResolver(process, bundle);
   expect(resolver.resolve(0x10010, 0, false)).toMatchObject({

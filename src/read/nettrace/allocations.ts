@@ -1,8 +1,7 @@
-import { int32Column } from '../../trace/columns.ts';
 import { heapIndex } from '../../trace/kinds.ts';
 import type { AllocationSource } from '../../trace/tables.ts';
 import { type Cursor, readPointer, readU8, readU16, readU32, readU64, readUtf16, skip, u64At, utf16 } from './bytes.ts';
-import type { RawAllocations } from './capture.ts';
+import type { RawAllocations, RawType } from './capture.ts';
 import type { EventHandler, StreamEvent } from './event.ts';
 import { createKeyIndex } from './keys.ts';
 import { inOrder, timeOrder } from './time-order.ts';
@@ -42,8 +41,8 @@ export interface AllocationLog {
   /** Row of a type that a BulkType event names, before or after this. */
   typeByHandle(low: number, high: number): number;
   nameHandle(handle: number, bulk: BulkType): void;
-  /** Rows in time order, and the names of the types. */
-  finish(): { allocations: RawAllocations; types: string[] };
+  /** Rows in time order, and their types. */
+  finish(): { allocations: RawAllocations; types: RawType[] };
 }
 
 interface BulkType {
@@ -59,11 +58,10 @@ export function createAllocationLog(): AllocationLog {
   let length = 0;
   let rows = allocationRows(256);
 
-  const names: string[] = [];
-  const rowOfName = new Map<string, number>();
+  const types: { name: string; handle: number }[] = [];
+  /** Its rows are those of `types`. */
   const handles = createKeyIndex();
-  const rowOfHandle = int32Column();
-  const unnamed: { row: number; handle: number }[] = [];
+  const unnamed: number[] = [];
   const bulk = new Map<number, BulkType>();
 
   return {
@@ -93,23 +91,16 @@ export function createAllocationLog(): AllocationLog {
     },
     type(low, high, bytes, from, to) {
       // The length of the name is part of the key: a handle can be given to another type after an unload.
-      const key = handles.add(low, high, to - from);
-      if (key < rowOfHandle.length) return rowOfHandle.data[key];
-      const name = utf16(bytes, from, to);
-      let row = rowOfName.get(name);
-      if (row === undefined) {
-        row = names.push(name) - 1;
-        rowOfName.set(name, row);
-      }
-      rowOfHandle.push(row);
+      const row = handles.add(low, high, to - from);
+      if (row === types.length) types.push({ name: utf16(bytes, from, to), handle: handleOf(low, high) });
       return row;
     },
     typeByHandle(low, high) {
-      const key = handles.add(low, high, -1);
-      if (key < rowOfHandle.length) return rowOfHandle.data[key];
-      const row = names.push('') - 1;
-      unnamed.push({ row, handle: (low >>> 0) + (high >>> 0) * 0x1_0000_0000 });
-      rowOfHandle.push(row);
+      const row = handles.add(low, high, UNNAMED);
+      if (row === types.length) {
+        unnamed.push(row);
+        types.push({ name: '', handle: handleOf(low, high) });
+      }
       return row;
     },
     nameHandle(handle, named) {
@@ -117,7 +108,7 @@ export function createAllocationLog(): AllocationLog {
     },
     finish() {
       const known = new Map<number, string>();
-      for (const { row, handle } of unnamed) names[row] = bulkName(bulk, known, handle);
+      for (const row of unnamed) types[row].name = bulkName(bulk, known, types[row].handle);
       const order = timeOrder(rows.time.subarray(0, length));
       const allocations = {
         length,
@@ -129,10 +120,15 @@ export function createAllocationLog(): AllocationLog {
         objectSize: inOrder(rows.objectSize, order, length),
         amount: inOrder(rows.amount, order, length),
       };
-      return { allocations, types: names };
+      return { allocations, types };
     },
   };
 }
+
+/** Stands for the length of a name where the event has none. */
+const UNNAMED = -1;
+
+const handleOf = (low: number, high: number): number => (low >>> 0) + (high >>> 0) * 0x1_0000_0000;
 
 /** Empty rows: plain arrays that grow together, since a push per column and event is too slow here. */
 function allocationRows(capacity: number) {

@@ -41,12 +41,18 @@ export interface ProcessCapture {
   readonly allocationSource: AllocationSource;
   readonly allocations: RawAllocations;
   readonly stacks: RawStacks;
-  /** Readable-name resolution happens later: these are the runtime's own type names. */
-  readonly types: readonly string[];
+  /** Types by the runtime's own name and handle. Nested types come without their outer types, so names may repeat. */
+  readonly types: readonly RawType[];
   readonly threads: readonly { readonly osId: number; readonly name: string }[];
   readonly code: readonly CodeBody[];
   readonly modules: readonly LoadedModule[];
   readonly gcs: readonly RawGc[];
+}
+
+export interface RawType {
+  readonly name: string;
+  /** Address of the type's MethodTable; 0 where the event has none. */
+  readonly handle: number;
 }
 
 /** Allocation events in time order. */

@@ -1,6 +1,6 @@
 import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
 import { NONE } from '../../trace/tables.ts';
-import type { ProcessCapture, RawAllocations, RawStacks, StreamCapture } from './capture.ts';
+import type { ProcessCapture, RawAllocations, RawStacks, RawType, StreamCapture } from './capture.ts';
 import { uncovered } from './code.ts';
 import { createStacks, type Stacks } from './stacks.ts';
 import { inOrder, timeOrder } from './time-order.ts';
@@ -51,7 +51,7 @@ function tablesOf({ allocations, stacks, types, threads }: ProcessCapture): Tabl
 /** Appends the rows of all parts, with types, threads and stacks interned again. */
 function mergeTables(parts: readonly ProcessCapture[]): Tables {
   const stacks = createStacks(8);
-  const types: string[] = [];
+  const types: RawType[] = [];
   const typeRows = new Map<string, number>();
   const threads: { osId: number; name: string }[] = [];
   const threadRows = new Map<number, number>();
@@ -67,7 +67,7 @@ function mergeTables(parts: readonly ProcessCapture[]): Tables {
   };
   let at = 0;
   for (const part of parts) {
-    const typeRow = part.types.map((name) => rowOf(typeRows, name, () => types.push(name)));
+    const typeRow = part.types.map((type) => rowOf(typeRows, `${type.handle} ${type.name}`, () => types.push(type)));
     const threadRow = part.threads.map((thread) => {
       const row = rowOf(threadRows, thread.osId, () => threads.push({ ...thread }));
       if (thread.name !== '') threads[row].name = thread.name;

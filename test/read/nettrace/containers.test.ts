@@ -80,7 +80,7 @@ test.each([
     writer.end();
     const [process] = readIn(writer.bytes(), 50).processes;
     expect(process.allocationSource).toBe(source);
-    expect(process.types).toEqual([version >= 2 ? 'A.B' : '']);
+    expect(process.types.map((type) => type.name)).toEqual([version >= 2 ? 'A.B' : '']);
     expect(process.allocations.heap[0]).toBe(2);
     expect(process.allocations.amount[0]).toBe(123_456);
     expect(process.allocations.objectSize[0]).toBe(version === 4 ? 99 : 0);

@@ -75,7 +75,7 @@ function bytesBy(process: ProcessCapture): Map<string, number> {
   const sums = new Map<string, number>();
   const { length, type, heap, amount } = process.allocations;
   for (let i = 0; i < length; i++) {
-    const key = `${process.types[type[i]]} ${heap[i]}`;
+    const key = `${process.types[type[i]].name} ${heap[i]}`;
     sums.set(key, (sums.get(key) ?? 0) + amount[i]);
   }
   return sums;
@@ -161,15 +161,15 @@ describe('a real process', () => {
     expect(process.allocationSource).toBe('allocation-sampled');
     const large = process.allocations.objectSize.filter((size) => size > 300_000);
     expect(large.length).toBeGreaterThan(250);
-    expect(process.types).toContain('Item`1[System.Int32]');
+    expect(process.types.map((type) => type.name)).toContain('Item`1[System.Int32]');
   });
 
   test('sampled objects named by type events', async () => {
     const { process, truth } = await record('objects', '0x1280039');
     const total = process.allocations.amount.reduce((sum, amount) => sum + amount, 0);
     expect(total / truth.allocated).toBeGreaterThan(0.9);
-    expect(process.types.filter((name) => name.startsWith('unknown type'))).toEqual([]);
-    expect(process.types).toContain('Item`1[System.Int32]');
+    expect(process.types.filter(({ name }) => name.startsWith('unknown type'))).toEqual([]);
+    expect(process.types.map((type) => type.name)).toContain('Item`1[System.Int32]');
   });
 });
 

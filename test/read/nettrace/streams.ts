@@ -98,7 +98,7 @@ export function allocationsOf(capture: StreamCapture): unknown[] {
       time: allocations.time[i] - capture.startTime,
       thread: threads[allocations.thread[i]].osId,
       heap: allocations.heap[i],
-      type: types[allocations.type[i]],
+      type: types[allocations.type[i]].name,
       size: allocations.objectSize[i],
       amount: allocations.amount[i],
       path,
