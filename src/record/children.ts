@@ -69,15 +69,23 @@ export function acceptRuntimes(
   async function begin(connect: Connect, pid: number): Promise<void> {
     // Of a process that went on as another user we may not see the environment: it can be one that waits.
     const waits = environmentOf(pid)?.includes(port.launchValue) ?? true;
+    let childrenWait = true;
     try {
       if (stopping === undefined) await record(connect, pid, !waits);
-      if (waits && pid !== rootPid) await freeChildren(connect, pid);
+      if (waits && pid !== rootPid) {
+        // A runtime reads its environment after it was resumed: what is set now is what its children inherit.
+        await setEnvironmentVariable(connect, 'DOTNET_DiagnosticPorts', port.childValue);
+        childrenWait = false;
+      }
     } catch (error) {
       folder.warn(`process ${pid} was not recorded: ${messageOf(error)}`);
-    } finally {
-      // Fails only when it is gone: nothing waits then.
-      if (waits) await resumeRuntime(connect).catch(() => {});
     }
+    if (!waits) return;
+    // Fails only when it is gone: nothing waits then.
+    await resumeRuntime(connect).catch(() => {});
+    // Only now: until it was resumed the guardian must stay for it.
+    const startTicks = childrenWait ? undefined : describeProcess(pid)?.startTicks;
+    if (startTicks !== undefined) port.settled(pid, startTicks);
   }
 
   async function record(connect: Connect, pid: number, compiledBefore: boolean): Promise<void> {
@@ -101,13 +109,6 @@ export function acceptRuntimes(
       if (exit !== undefined) one.process.exit ??= exit;
       return folder.save();
     });
-  }
-
-  /** A runtime reads its environment after it was resumed, so what we set now is what its children inherit. */
-  async function freeChildren(connect: Connect, pid: number): Promise<void> {
-    await setEnvironmentVariable(connect, 'DOTNET_DiagnosticPorts', port.childValue);
-    const startTicks = describeProcess(pid)?.startTicks;
-    if (startTicks !== undefined) port.settled(pid, startTicks);
   }
 
   return {
