@@ -32,8 +32,9 @@ Every reading command also opens the .nettrace of another tool, takes the same f
   const commands = [
     runCommand(),
     attachCommand(),
-    psCommand(),
-    ...[reportCommand, topCommand, treeCommand, codeCommand, heapCommand, timelineCommand].map((make) => make(shell)),
+    ...[psCommand, reportCommand, topCommand, treeCommand, codeCommand, heapCommand, timelineCommand].map((make) =>
+      make(shell),
+    ),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) throwInsteadOfExit(command, shell);

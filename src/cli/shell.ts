@@ -1,6 +1,4 @@
-import ora from 'ora';
 import pc from 'picocolors';
-import { openTrace } from '../read/open.ts';
 import type { Trace } from '../trace/tables.ts';
 
 /** What the reading commands need from the outside; tests give their own. */
@@ -26,9 +24,12 @@ export function processShell(): Shell {
   };
 }
 
+// Loaded when they are needed: "run" must get to its program quickly.
 async function openWithProgress(path: string): Promise<Trace> {
+  const { openTrace } = await import('../read/open.ts');
   // A terminal of unknown size says 0 columns, on which ora would erase lines for ever.
   if (!process.stderr.isTTY || !process.stderr.columns) return openTrace(path);
+  const { default: ora } = await import('ora');
   const spinner = ora({ text: `reading ${path}`, stream: process.stderr }).start();
   try {
     return await openTrace(path, (text) => {

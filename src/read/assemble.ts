@@ -38,6 +38,7 @@ export type RecordingFacts = Pick<Recording, 'source' | 'path' | 'startedAt' | '
 /** Joins processes, their streams and their symbols into one Trace; times become ns since `facts.startTime`. */
 export function assemble(facts: RecordingFacts, processes: readonly ProcessInput[], bundle: SymbolBundle): Trace {
   const builder = createTraceBuilder();
+  for (const { path, text } of bundle.files) builder.file(path, text);
   const parentRows = new Map<number, number>();
   const totals = { frames: 0, framesUnresolved: 0 };
   for (const input of processes) {

@@ -36,7 +36,7 @@ export async function showLive(folder: RecordingFolder, sampler: ProcSampler, wa
     const elapsed = (monotonicNow() - folder.manifest.startTime) / 1e9;
     const lost = sum.eventsLost > 0 ? `, ${sum.eventsLost} lost` : '';
     return (
-      `memsurge: ${elapsed.toFixed(0)} s  RSS ${megabytes(sampler.rss)}  GC heap ${megabytes(sum.gcHeapBytes)}  ` +
+      `memsurge: ${elapsed.toFixed(0)} s  RSS ${mebibytes(sampler.rss)}  GC heap ${mebibytes(sum.gcHeapBytes)}  ` +
       `${sum.events} events${lost}`
     );
   };
@@ -61,4 +61,4 @@ export async function showLive(folder: RecordingFolder, sampler: ProcSampler, wa
   };
 }
 
-const megabytes = (bytes: number) => `${(bytes / 1048576).toFixed(0)} MB`;
+const mebibytes = (bytes: number) => `${(bytes / 1048576).toFixed(0)} MiB`;

@@ -35,6 +35,9 @@ const BUSY_SHARE = 0.05;
 const FIRST_LOOK = 40;
 const LOOK_INTERVAL = 250;
 const IDLE_LOOK_INTERVAL = 1_000;
+/** A thread is young this long, ms, and until it was looked at so often: a busy machine leaves long pauses. */
+const YOUNG_THREAD = 300;
+const YOUNG_LOOKS = 4;
 /** Rows reach the file this often: what a killed recorder loses. */
 const FLUSH_INTERVAL = 500;
 
@@ -84,6 +87,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
   const buffer = Buffer.alloc(8192);
   const seenImages = new Set<string>();
   const names = new Map<number, string>();
+  const threadLooks = new Map<number, { readonly since: number; looks: number }>();
   let resolveEnded: (exit: string | undefined) => void = () => {};
   const ended = new Promise<string | undefined>((resolve) => {
     resolveEnded = resolve;
@@ -129,6 +133,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
     const pause = lookWanted || lookPause < LOOK_INTERVAL ? lookPause : IDLE_LOOK_INTERVAL;
     if (now - lastLook > pause * 1e6) look(now);
+    else lookAtThreads(now, false);
   }
 
   function look(now: number): void {
@@ -136,7 +141,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     lookPause = Math.min(lookPause * 1.5, LOOK_INTERVAL);
     lookWanted = false;
     lookAtImages(now);
-    lookAtThreads();
+    lookAtThreads(now, true);
   }
 
   function flush(now: number): void {
@@ -164,19 +169,29 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     }
   }
 
-  function lookAtThreads(): void {
+  /** Names of all threads, or only of young ones: they get their names after they start, and may live for a moment. */
+  function lookAtThreads(now: number, all: boolean): void {
     let text = '';
     for (const task of tasks()) {
-      try {
-        const name = readFileSync(`${proc}/task/${task}/comm`, 'utf8').trimEnd();
-        if (names.get(Number(task)) === name) continue;
-        names.set(Number(task), name);
-        text += threadRow(Number(task), name.replaceAll('\n', ' '));
-      } catch {
-        // The thread has ended.
-      }
+      const id = Number(task);
+      const looked = threadLooks.get(id) ?? { since: now, looks: 0 };
+      threadLooks.set(id, looked);
+      if (!all && looked.looks >= YOUNG_LOOKS && now - looked.since > YOUNG_THREAD * 1e6) continue;
+      looked.looks++;
+      const name = threadName(task);
+      if (name === undefined || names.get(id) === name) continue;
+      names.set(id, name);
+      text += threadRow(id, name.replaceAll('\n', ' '));
     }
     if (text !== '') write(threadPart, text);
+  }
+
+  function threadName(task: string): string | undefined {
+    try {
+      return readFileSync(`${proc}/task/${task}/comm`, 'utf8').trimEnd();
+    } catch {
+      return undefined; // it has ended
+    }
   }
 
   function tasks(): string[] {

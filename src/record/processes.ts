@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { type ProcessInfo, processInfo } from './diagnostics/commands.ts';
@@ -49,10 +50,22 @@ export async function findTarget(target: string): Promise<number> {
   return fitting[0].pid;
 }
 
-/** Asks who listens at `path`. @throws TraceError that says why there is no answer. */
-export async function askProcess(pid: number, path: string): Promise<ProcessInfo> {
+/**
+ * Asks who listens at `path`; `onConnect` is given each connection made for it.
+ * @throws TraceError that says why there is no answer.
+ */
+export async function askProcess(
+  pid: number,
+  path: string,
+  onConnect: (socket: Socket) => void = () => {},
+): Promise<ProcessInfo> {
+  const connect = endpointConnect(path);
   try {
-    return await processInfo(endpointConnect(path));
+    return await processInfo(async () => {
+      const socket = await connect();
+      onConnect(socket);
+      return socket;
+    });
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES' || code === 'EPERM') {
@@ -100,20 +113,20 @@ async function look(pid: number): Promise<DotnetProcess | undefined> {
   if (facts === undefined) return undefined;
   let info: ProcessInfo | undefined;
   let obstacle: string | undefined = 'does not answer: stopped, or held by a debugger';
-  await withTimeout(
-    findEndpoint(pid)
-      .then((path) => askProcess(pid, path))
-      .then(
-        (answer) => {
-          info = answer;
-          obstacle = undefined;
-        },
-        (error) => {
-          obstacle = messageOf(error);
-        },
-      ),
-    ASK_TIMEOUT,
-  );
+  const asked = new Set<Socket>();
+  const answered = findEndpoint(pid)
+    .then((path) => askProcess(pid, path, (socket) => asked.add(socket)))
+    .then(
+      (answer) => {
+        info = answer;
+        obstacle = undefined;
+      },
+      (error) => {
+        obstacle = messageOf(error);
+      },
+    );
+  // An open question would keep us from ending.
+  if (!(await withTimeout(answered, ASK_TIMEOUT))) for (const socket of asked) socket.destroy();
   return {
     pid,
     name: info?.entryAssembly || programOf(facts.arguments),

@@ -193,13 +193,15 @@ function createModules(images: ImageSource, sources: SourceFiles): Modules {
   return modules;
 }
 
+/** Runs `read`: a damaged row costs what it describes, not the module. */
+type Attempt = <T>(read: () => T) => T | undefined;
+
 function useModule(module: Module, sources: SourceFiles): UsedModule {
   const methods = new Map<number, BundleMethod | undefined>();
   const names = new Map<number, BundleName>();
   const code = new Map<number, BundleCode>();
   const problems = new Set(module.problem === '' ? [] : [module.problem]);
-  /** A damaged row costs what it describes, not the module. */
-  const attempt = <T>(read: () => T): T | undefined => {
+  const attempt: Attempt = (read) => {
     try {
       return read();
     } catch (error) {
@@ -214,7 +216,7 @@ function useModule(module: Module, sources: SourceFiles): UsedModule {
       if (!methods.has(token))
         methods.set(
           token,
-          attempt(() => bundleMethod(module, sources, token, namespace)),
+          attempt(() => bundleMethod(module, sources, token, namespace, attempt)),
         );
       return methods.get(token) !== undefined;
     },
@@ -268,6 +270,7 @@ function bundleMethod(
   sources: SourceFiles,
   token: number,
   namespace: string,
+  attempt: Attempt,
 ): BundleMethod | undefined {
   const { pdb } = module.pdb;
   const points = pdb?.sequencePoints(token & ROW);
@@ -280,20 +283,24 @@ function bundleMethod(
     il: [...points.il],
     line: [...points.line],
     file,
-    ...operationsOf(module, token & ROW),
+    ...operationsOf(module, token & ROW, attempt),
     ...(writtenAs && { writtenAs }),
   };
 }
 
 /** Where the method calls and allocates: which of several statements is meant, where the code left few marks. */
-function operationsOf(module: Module, row: number): IlOperations {
+function operationsOf(module: Module, row: number, attempt: Attempt): IlOperations {
   const { image, metadata } = module;
   const rva = metadata?.ilRva(row) ?? 0;
-  if (image === undefined || rva === 0) return { calls: [], allocations: [] };
-  return checkedRead(module.path, () => {
-    const { headerSize, codeSize } = readMethodHeader(image.read(rva, 12));
-    return readOperations(image.read(rva + headerSize, codeSize));
-  });
+  const none = { calls: [], allocations: [] };
+  if (image === undefined || rva === 0) return none;
+  const operations = attempt(() =>
+    checkedRead(module.path, () => {
+      const { headerSize, codeSize } = readMethodHeader(image.read(rva, 12));
+      return readOperations(image.read(rva + headerSize, codeSize));
+    }),
+  );
+  return operations ?? none;
 }
 
 /** First and last line within the file that the method starts in. */

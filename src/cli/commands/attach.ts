@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { attach } from '../../record/attach.ts';
 import { TraceError } from '../../trace/errors.ts';
 
 export function attachCommand(): Command {
@@ -15,6 +14,7 @@ export function attachCommand(): Command {
     .option('--with-source', 'put the source text of the functions seen into the trace', false)
     .addHelpText('after', '\nExamples:\n  memsurge attach shop\n  memsurge attach 4711 --duration 30s -o shop.memsurge')
     .action(async (target: string, options: { duration?: string; output?: string; withSource: boolean }) => {
+      const { attach } = await import('../../record/attach.ts');
       const duration = options.duration === undefined ? undefined : parseDuration(options.duration);
       await attach({ target, duration, output: options.output, withSource: options.withSource });
     });

@@ -1,38 +1,42 @@
 import { Command } from 'commander';
-import { type DotnetProcess, listDotnetProcesses } from '../../record/processes.ts';
+import type { DotnetProcess } from '../../record/processes.ts';
+import { formatBytes } from '../format.ts';
+import type { Shell } from '../shell.ts';
+import { formatTable } from '../table.ts';
 
-export function psCommand(): Command {
+export function psCommand(shell: Shell): Command {
   return new Command('ps')
     .summary('list the .NET processes of this machine')
     .description('Lists the .NET processes of this machine, and why one of them cannot be attached to.')
     .option('--json', 'print one JSON object', false)
     .addHelpText('after', '\nExamples:\n  memsurge ps\n  memsurge ps --json')
     .action(async ({ json }: { json: boolean }) => {
+      const { listDotnetProcesses } = await import('../../record/processes.ts');
       const processes = await listDotnetProcesses();
-      if (json) console.log(JSON.stringify({ processes }, null, 2));
-      else if (processes.length === 0) console.log('No .NET process is running that this user can see.');
-      else console.log(psTable(processes, process.stdout.isTTY ? process.stdout.columns : undefined));
+      if (json) shell.out(JSON.stringify({ processes }, null, 2));
+      else if (processes.length === 0) shell.out('No .NET process is running that this user can see.');
+      else shell.out(psTable(processes, shell.width, shell.colors.dim));
     });
 }
 
-/** The list as text; rows are cut to `width` columns when that is given. */
-export function psTable(processes: readonly DotnetProcess[], width: number | undefined): string {
-  const rows = processes.map((one) => [
-    String(one.pid),
-    one.name,
-    one.runtimeVersion || '-',
-    `${(one.rss / 1048576).toFixed(0)} MB`,
-    one.obstacle === undefined ? one.commandLine : `NOT ATTACHABLE: ${one.obstacle}`,
-  ]);
-  const table = [['PID', 'NAME', 'RUNTIME', 'RSS', 'COMMAND LINE'], ...rows];
-  const widths = [0, 1, 2, 3].map((column) => Math.max(...table.map((row) => row[column].length)));
-  return table
-    .map((row) => {
-      const cells = row.map((cell, column) =>
-        column === 0 || column === 3 ? cell.padStart(widths[column]) : cell.padEnd(widths[column] ?? 0),
-      );
-      const line = cells.join('  ').trimEnd();
-      return width === undefined || line.length <= width ? line : `${line.slice(0, width - 1)}…`;
-    })
-    .join('\n');
+/** The list as text that fits `width` columns. */
+export function psTable(processes: readonly DotnetProcess[], width: number, header: (text: string) => string): string {
+  const column = (cell: (one: DotnetProcess) => string) => processes.map(cell);
+  return formatTable(
+    [
+      { title: 'PID', cells: column((one) => String(one.pid)), align: 'right' },
+      { title: 'Name', cells: column((one) => one.name) },
+      { title: 'Runtime', cells: column((one) => one.runtimeVersion || '?') },
+      { title: 'RSS', cells: column((one) => formatBytes(one.rss)), align: 'right' },
+      {
+        title: 'Command line',
+        cells: column(({ obstacle, commandLine }) =>
+          obstacle === undefined ? commandLine : `not attachable: ${obstacle}`,
+        ),
+        flexible: true,
+      },
+    ],
+    width,
+    header,
+  );
 }

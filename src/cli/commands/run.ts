@@ -1,5 +1,4 @@
 import { Command } from 'commander';
-import { run } from '../../record/run.ts';
 
 export function runCommand(): Command {
   return new Command('run')
@@ -20,6 +19,7 @@ export function runCommand(): Command {
         '  memsurge run -- dotnet build -c Release',
     )
     .action(async (command: string[], { output, withSource }: { output?: string; withSource: boolean }) => {
+      const { run } = await import('../../record/run.ts');
       process.exitCode = await run({ command, output, withSource });
     });
 }
