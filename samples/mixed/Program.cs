@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Mixed;
@@ -61,11 +62,20 @@ void Measure(string name, Action work)
     work();
     var allocated = GC.GetAllocatedBytesForCurrentThread() - before;
     var counted = Ledger.CountedBytes;
-    lock (threads) threads.Add(new Measured(name, counted, allocated - counted));
+    lock (threads) threads.Add(new Measured(name, Native.gettid(), counted, allocated - counted));
 }
 
-/// <summary>Bytes the ledger of a thread counted, and what the runtime says it allocated beside them.</summary>
-internal sealed record Measured(string Thread, long Bytes, long OtherBytes);
+/// <summary>
+/// Bytes the ledger of a thread counted, and what the runtime says it allocated beside them. The operating system's id
+/// tells a thread for sure: one that lives for a moment only may be gone before anybody could read its name.
+/// </summary>
+internal sealed record Measured(string Thread, int OsId, long Bytes, long OtherBytes);
+
+internal static class Native
+{
+    [DllImport("libc")]
+    public static extern int gettid();
+}
 
 internal sealed record Answer(long Objects, long Bytes, IReadOnlyList<Row> Rows, IReadOnlyList<Measured> Threads);
 
