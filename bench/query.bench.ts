@@ -2,6 +2,7 @@ import { code } from '../src/query/code.ts';
 import { timeline } from '../src/query/timeline.ts';
 import { top } from '../src/query/top.ts';
 import { tree } from '../src/query/tree.ts';
+import { createAllocationColumns } from '../src/trace/allocation-columns.ts';
 import { createTraceBuilder } from '../src/trace/builder.ts';
 import { NONE, type Trace } from '../src/trace/tables.ts';
 import { DEFAULT_VIEW, DIMENSIONS, type View } from '../src/trace/view.ts';
@@ -80,13 +81,15 @@ function syntheticTrace(rows: number): Trace {
   }
   const types = Array.from({ length: SIZE.types }, (_, i) => builder.type(`Type${i}`));
   const threads = Array.from({ length: SIZE.threads }, (_, i) => builder.thread(app, i + 1, `worker${i}`));
+  const columns = createAllocationColumns();
   for (let i = 0; i < rows; i++) {
     const bytes = random(4) === 0 ? 204_800 : 102_448;
     const thread = threads[random(SIZE.threads)];
     const type = types[random(SIZE.types)];
     const count = bytes / (16 + random(1000));
-    builder.allocation(i * 1000, thread, 0, 1 + random(2), type, ends[random(ends.length)], bytes, count);
+    columns.add(i * 1000, thread, 0, 1 + random(2), type, ends[random(ends.length)], bytes, count);
   }
+  builder.allocations(columns.finish());
   return builder.finish({
     source: 'memsurge',
     path: '',

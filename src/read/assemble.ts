@@ -6,7 +6,7 @@ import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { GENERATIONS, kindIndex } from '../trace/kinds.ts';
 import { type FrameIndex, NONE, type Recording, type StackIndex, type Trace } from '../trace/tables.ts';
 import type { ProcessCapture, RawGc } from './nettrace/capture.ts';
-import { SAMPLING_MEAN_BYTES, weightBytes, weightCount } from './weights.ts';
+import { SAMPLING_MEAN_BYTES, weightsOf } from './weights.ts';
 
 /** One process as its recording describes it. Times are monotonic ns. */
 export interface ProcessInput {
@@ -101,28 +101,25 @@ function addAllocations(
   );
   const types = capture.types.map(({ name, handle }) => builder.type(readableTypeName(nested.get(handle) ?? name)));
   const stacks = createStackResolver(builder, input, capture, bundle);
-  const gcHeap = kindIndex('gc-heap');
+  const { length } = allocations;
+  const time = new Float64Array(length);
+  const thread = new Int32Array(length);
+  const type = new Int32Array(length);
+  const stack = new Int32Array(length);
   let frames = 0;
   let unresolved = 0;
-  for (let i = 0; i < allocations.length; i++) {
-    const time = allocations.time[i];
-    const rawStack = allocations.stack[i];
-    const stack = stacks.at(rawStack, time);
-    frames += stacks.depth(rawStack);
-    unresolved += stacks.unresolved(stack);
-    const size = allocations.objectSize[i];
-    const amount = allocations.amount[i];
-    builder.allocation(
-      time - facts.startTime,
-      threads[allocations.thread[i]],
-      gcHeap,
-      allocations.heap[i],
-      types[allocations.type[i]] ?? NONE,
-      stack,
-      weightBytes(allocationSource, size, amount),
-      weightCount(allocationSource, size, amount),
-    );
+  for (let i = 0; i < length; i++) {
+    const raw = allocations.stack[i];
+    time[i] = allocations.time[i] - facts.startTime;
+    thread[i] = threads[allocations.thread[i]];
+    type[i] = types[allocations.type[i]] ?? NONE;
+    stack[i] = stacks.at(raw, allocations.time[i]);
+    frames += stacks.depth(raw);
+    unresolved += stacks.unresolved(stack[i]);
   }
+  const kind = new Uint8Array(length).fill(kindIndex('gc-heap'));
+  const { bytes, count } = weightsOf(allocationSource, allocations);
+  builder.allocations({ length, time, thread, kind, heap: allocations.heap, type, stack, bytes, count });
   return { frames, unresolved };
 }
 
@@ -189,6 +186,7 @@ function createStackResolver(
   const path: number[] = [];
   const at = (raw: number, time: number): StackIndex => {
     if (raw === NONE) return NONE;
+    if (timeDependent[raw] === 0 && resolvedStacks[raw] !== PENDING) return resolvedStacks[raw];
     path.length = 0;
     let row = raw;
     while (row !== NONE && (timeDependent[row] === 1 || resolvedStacks[row] === PENDING)) {

@@ -1,4 +1,5 @@
 import type { AllocationSource } from '../trace/tables.ts';
+import type { RawAllocations } from './nettrace/capture.ts';
 
 /**
  * Mean bytes between samples of the runtime's randomized sampling and the stride of its ticks: 100 KiB for both
@@ -6,19 +7,33 @@ import type { AllocationSource } from '../trace/tables.ts';
  */
 export const SAMPLING_MEAN_BYTES = 102_400;
 
-/**
- * Bytes that one recorded allocation stands for.
- * Randomized sampling picks every byte with probability 1/mean, so an object of s bytes is recorded with
- * p = 1 − exp(−s/mean) and weighs s/p (Horvitz–Thompson). A tick states the bytes since the last one itself.
- */
-export function weightBytes(source: AllocationSource, objectSize: number, amount: number): number {
-  return source === 'allocation-sampled' ? objectSize * weightCount(source, objectSize, amount) : amount;
+/** What the recorded allocations stand for, row by row: estimated bytes, and objects (never below 1). */
+export interface Weights {
+  readonly bytes: Float64Array;
+  readonly count: Float64Array;
 }
 
-/** Objects that one recorded allocation stands for: 1/p, never below 1. */
-export function weightCount(source: AllocationSource, objectSize: number, amount: number): number {
-  if (objectSize <= 0) return 1;
-  if (source === 'allocation-sampled') return 1 / -Math.expm1(-objectSize / SAMPLING_MEAN_BYTES);
-  if (source === 'allocation-tick') return Math.max(1, amount / objectSize);
-  return 1;
+type Sizes = Pick<RawAllocations, 'length' | 'objectSize' | 'amount'>;
+
+/**
+ * Randomized sampling picks every byte with probability 1/mean, so an object of s bytes is recorded with
+ * p = 1 − exp(−s/mean): it stands for 1/p objects and s/p bytes (Horvitz–Thompson). A tick states the bytes since the
+ * last one itself, in objects of the size it saw. An exact event, and a tick without a size, count as one.
+ */
+export function weightsOf(source: AllocationSource, { length, objectSize, amount }: Sizes): Weights {
+  const count = new Float64Array(length).fill(1);
+  if (source === 'allocation-sampled') {
+    const bytes = new Float64Array(length);
+    for (let i = 0; i < length; i++) {
+      if (objectSize[i] > 0) count[i] = 1 / -Math.expm1(-objectSize[i] / SAMPLING_MEAN_BYTES);
+      bytes[i] = objectSize[i] * count[i];
+    }
+    return { bytes, count };
+  }
+  if (source === 'allocation-tick') {
+    for (let i = 0; i < length; i++) {
+      if (objectSize[i] > 0) count[i] = Math.max(1, amount[i] / objectSize[i]);
+    }
+  }
+  return { bytes: amount, count };
 }

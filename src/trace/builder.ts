@@ -1,7 +1,9 @@
-import { type Float64Column, float64Column, int32Column, uint8Column } from './columns.ts';
-import { GENERATIONS, type HeapIndex, type KindIndex } from './kinds.ts';
+import { joinAllocations } from './allocation-columns.ts';
+import { float64Column, int32Column, uint8Column } from './columns.ts';
+import { GENERATIONS } from './kinds.ts';
 import {
   type AllocationSource,
+  type AllocationTable,
   type FileIndex,
   type FrameIndex,
   type FunctionIndex,
@@ -59,18 +61,8 @@ export interface TraceBuilder {
   frame(fn: FunctionIndex, file: FileIndex, line: number, near: boolean): FrameIndex;
   stack(prefix: StackIndex, frame: FrameIndex): StackIndex;
   type(name: string): TypeIndex;
-  /** Times are ns, `bytes` and `count` what the row stands for. Rows may come in any order. */
-  allocation(
-    time: number,
-    thread: ThreadIndex,
-    kind: KindIndex,
-    heap: HeapIndex,
-    type: TypeIndex,
-    stack: StackIndex,
-    bytes: number,
-    count: number,
-    released?: number,
-  ): void;
+  /** Allocations, in any order; every index column points into the tables of this builder. */
+  allocations(part: AllocationTable): void;
   gc(row: GcRow): void;
   series(series: Series): void;
   /** The finished, read-only Trace. The builder must not be used afterwards. */
@@ -127,18 +119,7 @@ export function createTraceBuilder(): TraceBuilder {
   const typeRows = interner();
   const types: string[] = [];
 
-  const allocations = {
-    time: float64Column(),
-    thread: int32Column(),
-    kind: uint8Column(),
-    heap: uint8Column(),
-    type: int32Column(),
-    stack: int32Column(),
-    bytes: float64Column(),
-    count: float64Column(),
-    released: undefined as Float64Column | undefined,
-  };
-
+  const allocations: AllocationTable[] = [];
   const gcs: GcRow[] = [];
   const series: Series[] = [];
 
@@ -219,21 +200,8 @@ export function createTraceBuilder(): TraceBuilder {
       return typeRows.find(name, () => types.push(name));
     },
 
-    allocation(time, thread, kind, heap, type, stack, bytes, count, released) {
-      allocations.time.push(time);
-      allocations.thread.push(thread);
-      allocations.kind.push(kind);
-      allocations.heap.push(heap);
-      allocations.type.push(type);
-      allocations.stack.push(stack);
-      allocations.bytes.push(bytes);
-      allocations.count.push(count);
-      if (released !== undefined) {
-        allocations.released ??= alive(allocations.time.length - 1);
-        allocations.released.push(released);
-      } else {
-        allocations.released?.push(Number.POSITIVE_INFINITY);
-      }
+    allocations(part) {
+      allocations.push(part);
     },
 
     gc(row) {
@@ -245,8 +213,6 @@ export function createTraceBuilder(): TraceBuilder {
     },
 
     finish(recording) {
-      const time = allocations.time.finish();
-      const order = timeOrder(time);
       return {
         recording,
         processes: finishProcesses(processes),
@@ -275,47 +241,12 @@ export function createTraceBuilder(): TraceBuilder {
         },
         stacks: { length: stackRows.size, prefix: stacks.prefix.finish(), frame: stacks.frame.finish() },
         types: { length: types.length, name: types },
-        allocations: {
-          length: time.length,
-          time: ordered(time, order),
-          thread: ordered(allocations.thread.finish(), order),
-          kind: ordered(allocations.kind.finish(), order),
-          heap: ordered(allocations.heap.finish(), order),
-          type: ordered(allocations.type.finish(), order),
-          stack: ordered(allocations.stack.finish(), order),
-          bytes: ordered(allocations.bytes.finish(), order),
-          count: ordered(allocations.count.finish(), order),
-          ...(allocations.released && { released: ordered(allocations.released.finish(), order) }),
-        },
+        allocations: joinAllocations(allocations),
         gcs: finishGcs(gcs),
         series,
       };
     },
   };
-}
-
-/** A column of `length` rows that are not released. */
-function alive(length: number): Float64Column {
-  const column = float64Column();
-  for (let i = 0; i < length; i++) column.push(Number.POSITIVE_INFINITY);
-  return column;
-}
-
-/** Row numbers by ascending time, or undefined when the rows are in time order already. */
-function timeOrder(time: Float64Array): Uint32Array | undefined {
-  let sorted = true;
-  for (let i = 1; i < time.length && sorted; i++) sorted = time[i] >= time[i - 1];
-  if (sorted) return undefined;
-  const order = new Uint32Array(time.length);
-  for (let i = 0; i < order.length; i++) order[i] = i;
-  return order.sort((a, b) => time[a] - time[b] || a - b);
-}
-
-function ordered<A extends Float64Array | Int32Array | Uint8Array>(column: A, order: Uint32Array | undefined): A {
-  if (order === undefined) return column;
-  const result = column.slice() as A;
-  for (let i = 0; i < order.length; i++) result[i] = column[order[i]];
-  return result;
 }
 
 function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {

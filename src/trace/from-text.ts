@@ -1,3 +1,4 @@
+import { createAllocationColumns } from './allocation-columns.ts';
 import { createTraceBuilder, type TraceBuilder } from './builder.ts';
 import { GENERATIONS, HEAPS, type Heap, heapIndex, kindIndex } from './kinds.ts';
 import { type AllocationSource, NONE, type Recording, type StackIndex, type Trace } from './tables.ts';
@@ -20,6 +21,7 @@ import { type AllocationSource, NONE, type Recording, type StackIndex, type Trac
  */
 export function traceFromText(text: string, recording: Partial<Recording> = {}): Trace {
   const builder = createTraceBuilder();
+  const allocations = createAllocationColumns();
   const threads = new Map<string, number>();
   let process = NONE;
   let last = 0;
@@ -75,7 +77,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       const [bytes, ...modifiers] = weight.split(' ');
       const count = modifiers.find((m) => m.startsWith('x'));
       const released = modifiers.find((m) => m.startsWith('~'));
-      builder.allocation(
+      allocations.add(
         seen(parseTime(time, line)),
         thread(threadName),
         kindIndex(native ? 'native-heap' : 'gc-heap'),
@@ -88,6 +90,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       );
     }
   }
+  builder.allocations(allocations.finish());
   return builder.finish({
     source: 'memsurge',
     path: '',

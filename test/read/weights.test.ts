@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { SAMPLING_MEAN_BYTES, weightBytes, weightCount } from '../../src/read/weights.ts';
+import { SAMPLING_MEAN_BYTES, weightsOf } from '../../src/read/weights.ts';
+import type { AllocationSource } from '../../src/trace/tables.ts';
+
+function weightOf(source: AllocationSource, objectSize: number, amount: number): { bytes: number; count: number } {
+  const rows = { length: 1, objectSize: Float64Array.of(objectSize), amount: Float64Array.of(amount) };
+  const { bytes, count } = weightsOf(source, rows);
+  return { bytes: bytes[0], count: count[0] };
+}
 
 /** A small generator with a fixed seed (mulberry32), so that a run can be repeated. */
 function random(seed: number): () => number {
@@ -21,6 +28,7 @@ describe('weights of randomized sampling', () => {
     let bytes = 0;
     let count = 0;
     let variance = 0;
+    const weight = weightOf('allocation-sampled', size, size);
     for (let i = 0; i < objects; i++) {
       let recorded = false;
       untilSample -= size;
@@ -29,10 +37,9 @@ describe('weights of randomized sampling', () => {
         untilSample += -Math.log(1 - next()) * SAMPLING_MEAN_BYTES;
       }
       if (!recorded) continue;
-      const weight = weightCount('allocation-sampled', size, size);
-      bytes += weightBytes('allocation-sampled', size, size);
-      count += weight;
-      variance += (1 - 1 / weight) * (weight * size) ** 2;
+      bytes += weight.bytes;
+      count += weight.count;
+      variance += (1 - 1 / weight.count) * weight.bytes ** 2;
     }
     // Four standard deviations: with a fixed seed this either holds or the formula is wrong.
     expect(Math.abs(bytes - objects * size)).toBeLessThan(4 * Math.sqrt(variance));
@@ -40,21 +47,18 @@ describe('weights of randomized sampling', () => {
   });
 
   test('are exact for objects far larger than the mean', () => {
-    expect(weightCount('allocation-sampled', 104_857_624, 0)).toBe(1);
-    expect(weightBytes('allocation-sampled', 104_857_624, 0)).toBe(104_857_624);
+    expect(weightOf('allocation-sampled', 104_857_624, 104_857_624)).toEqual({ bytes: 104_857_624, count: 1 });
   });
 });
 
 describe('weights of ticks and exact events', () => {
   test('a tick stands for the bytes it states, in objects of the size it saw', () => {
-    expect(weightBytes('allocation-tick', 50, 102_400)).toBe(102_400);
-    expect(weightCount('allocation-tick', 50, 102_400)).toBe(2048);
-    expect(weightCount('allocation-tick', 104_857_624, 104_857_624)).toBe(1);
+    expect(weightOf('allocation-tick', 50, 102_400)).toEqual({ bytes: 102_400, count: 2048 });
+    expect(weightOf('allocation-tick', 104_857_624, 104_857_624)).toEqual({ bytes: 104_857_624, count: 1 });
   });
 
   test('a tick without a size, and an exact event, count as one', () => {
-    expect(weightCount('allocation-tick-without-size', 0, 102_400)).toBe(1);
-    expect(weightCount('exact', 24, 24)).toBe(1);
-    expect(weightBytes('exact', 24, 24)).toBe(24);
+    expect(weightOf('allocation-tick-without-size', 0, 102_400)).toEqual({ bytes: 102_400, count: 1 });
+    expect(weightOf('exact', 24, 24)).toEqual({ bytes: 24, count: 1 });
   });
 });

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { createAllocationColumns } from '../../src/trace/allocation-columns.ts';
 import { createTraceBuilder } from '../../src/trace/builder.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
 import { HEAPS, KINDS } from '../../src/trace/kinds.ts';
@@ -22,18 +23,24 @@ const RECORDING: Recording = {
 describe('the trace builder', () => {
   test('puts allocations in time order and keeps every row whole', () => {
     fc.assert(
-      fc.property(fc.array(fc.record({ time: fc.integer({ min: 0, max: 1000 }), bytes: fc.nat() })), (rows) => {
-        const builder = createTraceBuilder();
-        rows.forEach(({ time, bytes }, i) => {
-          builder.allocation(time, i, 0, 1, NONE, NONE, bytes, 1);
-        });
-        const { allocations } = builder.finish(RECORDING);
-        const expected = rows.map((row, i) => ({ ...row, thread: i })).sort((a, b) => a.time - b.time);
-        expect(allocations.length).toBe(rows.length);
-        expect(Array.from(allocations.time)).toEqual(expected.map((row) => row.time));
-        expect(Array.from(allocations.bytes)).toEqual(expected.map((row) => row.bytes));
-        expect(Array.from(allocations.thread)).toEqual(expected.map((row) => row.thread));
-      }),
+      fc.property(
+        fc.array(fc.record({ time: fc.integer({ min: 0, max: 1000 }), bytes: fc.nat() })),
+        fc.nat(20),
+        (rows, cut) => {
+          const builder = createTraceBuilder();
+          const parts = [createAllocationColumns(), createAllocationColumns()];
+          rows.forEach(({ time, bytes }, i) => {
+            parts[i < cut ? 0 : 1].add(time, i, 0, 1, NONE, NONE, bytes, 1);
+          });
+          for (const part of parts) builder.allocations(part.finish());
+          const { allocations } = builder.finish(RECORDING);
+          const expected = rows.map((row, i) => ({ ...row, thread: i })).sort((a, b) => a.time - b.time);
+          expect(allocations.length).toBe(rows.length);
+          expect(Array.from(allocations.time)).toEqual(expected.map((row) => row.time));
+          expect(Array.from(allocations.bytes)).toEqual(expected.map((row) => row.bytes));
+          expect(Array.from(allocations.thread)).toEqual(expected.map((row) => row.thread));
+        },
+      ),
     );
   });
 
