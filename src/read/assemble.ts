@@ -144,7 +144,8 @@ function createStackResolver(
   const depths = new Int32Array(length);
   const timeDependent = new Uint8Array(length);
   const innermost = new Uint8Array(length);
-  for (const raw of capture.allocations.stack) if (raw !== NONE) innermost[raw] = 1;
+  const used = capture.allocations.stack;
+  for (let i = 0; i < used.length; i++) if (used[i] !== NONE) innermost[used[i]] = 1;
   /** By address, twice: as an innermost frame and as a calling one. */
   const frameOfAddress = new Map<number, FrameIndex>();
   const unresolvedFrames = new Set<FrameIndex>();

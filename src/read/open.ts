@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { parseSymbolBundle, type SymbolBundle } from '../symbols/bundle.ts';
@@ -68,9 +67,24 @@ async function openRecording(path: string, onProgress: Progress): Promise<Trace>
   }
 }
 
+/** A file in large chunks, all in one buffer: a chunk is valid until the next is asked for. */
+async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
+  const file = await open(path);
+  try {
+    const buffer = Buffer.allocUnsafeSlow(4 << 20);
+    for (;;) {
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
 async function openNettrace(path: string, onProgress: Progress): Promise<Trace> {
   onProgress(`reading ${basename(path)}`);
-  const capture = await readNettrace(createReadStream(path, { highWaterMark: 1 << 20 }));
+  const capture = await readNettrace(fileChunks(path));
   const processes = mergeCaptures([capture]).map((one): ProcessInput => {
     const program = one.commandLine.split(' ')[0];
     return {

@@ -3,7 +3,7 @@ import { messageOf, TraceError } from '../trace/errors.ts';
 import type { BundleCode, BundleMethod, BundleModule, BundleName, SymbolBundle } from './bundle.ts';
 import { emptyBundle } from './bundle.ts';
 import { checkedRead } from './bytes.ts';
-import type { MappedImage } from './code.ts';
+import type { CodeBody, LoadedModule, MappedImage } from './code.ts';
 import { callSite } from './code-map.ts';
 import { type IlOperations, readMethodHeader, readOperations } from './il.ts';
 import type { ImageSource } from './images.ts';
@@ -14,7 +14,7 @@ import type { SequencePoints } from './pdb.ts';
 import { indexCode, type ProcessCode } from './process-code.ts';
 import type { NativeMethod } from './r2r.ts';
 import { createSourceFiles, type SourceFiles } from './sources.ts';
-import { moduleName } from './user-code.ts';
+import { liesInSharedFramework, moduleName } from './user-code.ts';
 
 export type { SymbolBundle } from './bundle.ts';
 export type { ProcessCode } from './process-code.ts';
@@ -66,7 +66,7 @@ function nestedTypes(
   const siteOf = ({ address, time }: { address: number; time: number }): AllocationSite[] => {
     const at = callSite(address);
     const body = index.bodies.find(at, time);
-    if (body !== undefined && body.origin !== 'r2r') {
+    if (body !== undefined && body.name !== '') {
       const path = index.moduleOf(body)?.path ?? '';
       return [{ type: body.namespace, metadata: modules.use(path, process)?.module.metadata }];
     }
@@ -94,7 +94,9 @@ async function collectProcess(process: ProcessCode, inferred: readonly MappedIma
     seen.add(at);
     const body = index.bodies.find(at, time[i]);
     if (body !== undefined) {
-      const path = index.moduleOf(body)?.path ?? '';
+      const loaded = index.moduleOf(body);
+      if (isNamedSystemCode(body, loaded)) continue;
+      const path = loaded?.path ?? '';
       const used = path === '' ? undefined : modules.use(path, process);
       if (body.name === '') used?.name(body.token);
       if (body.origin !== 'r2r') {
@@ -121,6 +123,7 @@ function inferImages(process: ProcessCode, modules: Modules): MappedImage[] {
   for (const body of process.code) {
     if (body.origin !== 'r2r') continue;
     const loaded = moduleOf(body);
+    if (isNamedSystemCode(body, loaded)) continue;
     if (loaded === undefined || loaded.path === '' || known.has(loaded.path)) continue;
     let vote = votes.get(loaded.path);
     if (vote === undefined) {
@@ -139,6 +142,11 @@ function inferImages(process: ProcessCode, modules: Modules): MappedImage[] {
     const size = modules.use(path, process)?.module.image?.imageSize;
     return base === undefined || size === undefined ? [] : [{ path, base, end: base + size, from }];
   });
+}
+
+/** Code that the runtime itself named and that has no lines to look for: the image can stay closed. */
+function isNamedSystemCode(body: CodeBody, module: LoadedModule | undefined): boolean {
+  return body.origin === 'r2r' && body.name !== '' && liesInSharedFramework(module?.path ?? '');
 }
 
 interface Modules {

@@ -66,18 +66,25 @@ export function openModule(
   if (file === undefined) problems.push(`${path} is not there or not readable`);
   const image = file && attempt(() => readExpectedImage(file, expected));
   const metadata = image && attempt(() => readImageMetadata(image));
-  const readyToRun =
-    image && metadata && attempt(() => readReadyToRun(image, { typeName: typeNames(metadata, findByName) }));
+  // The native tables of a large image take 100 ms, and many questions do without them.
+  let readyToRun: { readonly is: ReadyToRun | undefined } | undefined;
   const name = metadata?.assemblyName || moduleName(path);
   return {
     path,
     pid,
     name,
     system: isSystemModule({ path, name, publicKeyToken: metadata?.publicKeyToken ?? '' }),
-    problem: problems.join('; '),
+    get problem() {
+      return problems.join('; ');
+    },
     image,
     metadata,
-    readyToRun,
+    get readyToRun() {
+      readyToRun ??= {
+        is: image && metadata && attempt(() => readReadyToRun(image, { typeName: typeNames(metadata, findByName) })),
+      };
+      return readyToRun.is;
+    },
     pdb: findPdb(expected, image, file, images),
     close: () => file?.close(),
   };

@@ -29,9 +29,14 @@ const FRAMEWORK_NAMES =
  * Compilers and build tools in the SDK are programs like any other: recording `dotnet build`, MSBuild is the user code.
  */
 export function isSystemModule(module: ModuleIdentity): boolean {
-  if (/\/shared\/[^/]+\.App\/[^/]+\/[^/]+$/.test(module.path)) return true;
+  if (liesInSharedFramework(module.path)) return true;
   if (module.publicKeyToken === '') return /^System\.Private\./.test(module.name);
   return FRAMEWORK_KEYS.has(module.publicKeyToken) && FRAMEWORK_NAMES.test(module.name);
+}
+
+/** True for a path like `…/shared/Microsoft.NETCore.App/10.0.0/System.Linq.dll`. */
+export function liesInSharedFramework(path: string): boolean {
+  return /\/shared\/[^/]+\.App\/[^/]+\/[^/]+$/.test(path);
 }
 
 /** Simple name of a module's file: "/app/Shop.dll" is "Shop"; native libraries keep their whole name. */

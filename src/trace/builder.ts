@@ -266,14 +266,13 @@ function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
 
 function finishGcs(unordered: readonly GcRow[]): Trace['gcs'] {
   const lastMoment = (row: GcRow) => (Number.isNaN(row.end) ? Number.POSITIVE_INFINITY : row.end);
-  const rows = [...unordered].sort((a, b) =>
-    lastMoment(a) < lastMoment(b) ? -1 : lastMoment(a) > lastMoment(b) ? 1 : 0,
-  );
+  const later = (a: GcRow, b: GcRow) => Number(lastMoment(a) > lastMoment(b)) - Number(lastMoment(a) < lastMoment(b));
+  const rows = [...unordered].sort(later);
   const perGeneration = (pick: (row: GcRow) => ArrayLike<number>) => {
-    const flat = new Float64Array(rows.length * GENERATIONS.length).fill(Number.NaN);
-    rows.forEach((row, i) => {
-      flat.set(Array.from(pick(row)).slice(0, GENERATIONS.length), i * GENERATIONS.length);
-    });
+    const flat = new Float64Array(rows.length * GENERATIONS.length);
+    for (let i = 0; i < flat.length; i++) {
+      flat[i] = pick(rows[Math.floor(i / GENERATIONS.length)])[i % GENERATIONS.length] ?? Number.NaN;
+    }
     return flat;
   };
   return {
