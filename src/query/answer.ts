@@ -1,5 +1,5 @@
 import { KINDS } from '../trace/kinds.ts';
-import type { Trace } from '../trace/tables.ts';
+import type { ProcessIndex, Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
 import { accuracyOf, relativeError } from './error.ts';
 import type { Amount, Answer, Row } from './rows.ts';
@@ -74,12 +74,22 @@ function wholeOf(trace: Trace, metric: Metric): Amount {
   return whole;
 }
 
+function threadsOf(trace: Trace, process: ProcessIndex): number {
+  return trace.threads.process.reduce((count, owner) => count + Number(owner === process), 0);
+}
+
 /** What the way the allocations were observed means for the figures. */
 function sourceWarnings(trace: Trace): string[] {
   const { allocationSource } = trace.processes;
   const warnings: string[] = [];
   if (trace.allocations.length === 0 && allocationSource.every((source) => source === 'none')) {
     warnings.push('the trace holds no allocation events, so nothing can be said about who allocated');
+  }
+  if (allocationSource.some((source, process) => source === 'allocation-tick' && threadsOf(trace, process) > 1)) {
+    warnings.push(
+      'up to .NET 9 the runtime takes every 100 KiB of all threads in turn: where several threads allocate at once, ' +
+        'types, threads and lines can be off by more than the stated error (the total is not)',
+    );
   }
   if (allocationSource.includes('allocation-tick-without-size')) {
     warnings.push(
