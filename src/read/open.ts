@@ -4,7 +4,7 @@ import { parseSymbolBundle, type SymbolBundle } from '../symbols/bundle.ts';
 import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
-import { openTraceFile } from '../trace/file.ts';
+import { openTraceFile, type TraceFile } from '../trace/file.ts';
 import { SYMBOLS_PART } from '../trace/manifest.ts';
 import type { Trace } from '../trace/tables.ts';
 import { assemble, type ProcessInput } from './assemble.ts';
@@ -54,16 +54,27 @@ async function openRecording(path: string, onProgress: Progress): Promise<Trace>
   const file = await openTraceFile(path);
   try {
     const { facts, processes } = await readRecording(file, onProgress);
-    let bundle: SymbolBundle;
-    if (file.parts.includes(SYMBOLS_PART)) {
-      bundle = parseSymbolBundle(await file.read(SYMBOLS_PART), path);
-    } else {
+    const warnings = [...facts.warnings];
+    let bundle = await savedSymbols(file, warnings);
+    if (bundle === undefined) {
       onProgress('looking up symbols');
       bundle = await collectSymbols(codeInUse(processes), fileImages());
     }
-    return assemble(facts, processes, bundle);
+    return assemble({ ...facts, warnings }, processes, bundle);
   } finally {
     await file.close();
+  }
+}
+
+/** The symbols in the trace; undefined where there are none, or none that can be read, which is said in `warnings`. */
+async function savedSymbols(file: TraceFile, warnings: string[]): Promise<SymbolBundle | undefined> {
+  if (!file.parts.includes(SYMBOLS_PART)) return undefined;
+  try {
+    return parseSymbolBundle(await file.read(SYMBOLS_PART), file.path);
+  } catch (error) {
+    if (!(error instanceof TraceError)) throw error;
+    warnings.push(`${messageOf(error)}: names and lines are looked up on this machine instead.`);
+    return undefined;
   }
 }
 
@@ -84,7 +95,9 @@ async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
 
 async function openNettrace(path: string, onProgress: Progress): Promise<Trace> {
   onProgress(`reading ${basename(path)}`);
-  const capture = await readNettrace(fileChunks(path));
+  const capture = await readNettrace(fileChunks(path)).catch((error: unknown) => {
+    throw error instanceof TraceError ? new TraceError(`${path}: ${error.message}`) : error;
+  });
   const processes = mergeCaptures([capture]).map((one): ProcessInput => {
     const program = one.commandLine.split(' ')[0];
     return {

@@ -89,7 +89,7 @@ export const emptyBundle = (): SymbolBundle => ({ version: BUNDLE_VERSION, modul
  * @throws TraceError when it is damaged.
  */
 export function parseSymbolBundle(text: string, source: string): SymbolBundle {
-  const damaged = (reason: string) => new TraceError(`${source}: symbols.json is damaged (${reason}); record again`);
+  const damaged = (reason: string) => new TraceError(`${source}: symbols.json is damaged (${reason})`);
   let json: unknown;
   try {
     json = JSON.parse(text);
