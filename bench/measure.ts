@@ -1,9 +1,4 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { WORK } from './peers.ts';
-
-const OWN_CPU = join(import.meta.dirname, 'own-cpu.js');
 
 /** One run of a command. `cpuSeconds` is user plus system time of it and of every descendant it waited for. */
 export interface Run {
@@ -12,8 +7,6 @@ export interface Run {
   readonly startedAt: number;
   readonly wallSeconds: number;
   readonly cpuSeconds: number;
-  /** The part of it that the Node process of the command itself used; 0 for a command that is not Node's. */
-  readonly ownSeconds: number;
 }
 
 /** What one side of a comparison does in each round. */
@@ -44,10 +37,7 @@ async function measure(side: Side): Promise<Run> {
   // The shell's `times` is the plain way to the processor time of a whole process tree: its last line is the children's.
   const script = '"$@"; code=$?; times >&3; exit $code';
   const startedAt = Number(process.hrtime.bigint());
-  const ownFile = join(WORK, 'own-cpu');
-  rmSync(ownFile, { force: true });
   const child = spawn('bash', ['-c', script, 'bash', ...side.command()], {
-    env: { ...process.env, MEMSURGE_BENCH_CPU: ownFile, NODE_OPTIONS: `--import ${OWN_CPU}` },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   });
   const [stdout, stderr, times] = [child.stdio[1]!, child.stdio[2]!, child.stdio[3] as NodeJS.ReadableStream].map(text);
@@ -55,16 +45,18 @@ async function measure(side: Side): Promise<Run> {
   const wallSeconds = (Number(process.hrtime.bigint()) - startedAt) / 1e9;
   if (code !== 0) throw new Error(`${side.name} ended with ${code}: ${stderr()}${stdout()}`);
 
-  const seconds = [
-    ...times()
-      .trim()
-      .split('\n')
-      .at(-1)!
-      .matchAll(/(\d+)m([\d.]+)s/g),
-  ];
-  const cpuSeconds = seconds.reduce((sum, [, minutes, rest]) => sum + Number(minutes) * 60 + Number(rest), 0);
-  const ownSeconds = existsSync(ownFile) ? Number(readFileSync(ownFile, 'utf8')) : 0;
-  return { stdout: stdout(), startedAt, wallSeconds, cpuSeconds, ownSeconds };
+  return { stdout: stdout(), startedAt, wallSeconds, cpuSeconds: childrenSeconds(times()) };
+}
+
+/** `command` through a shell that prints what it and its descendants used as the last line, for {@link childrenSeconds}. */
+export function tellingTimes(command: readonly string[]): string[] {
+  return ['bash', '-c', '"$@"; code=$?; times; exit $code', 'bash', ...command];
+}
+
+/** User plus system seconds of a shell's descendants, from the last line that its `times` printed. */
+export function childrenSeconds(times: string): number {
+  const last = times.trim().split('\n').at(-1)!;
+  return [...last.matchAll(/(\d+)m([\d.]+)s/g)].reduce((sum, [, min, sec]) => sum + Number(min) * 60 + Number(sec), 0);
 }
 
 function text(stream: NodeJS.ReadableStream): () => string {

@@ -1,9 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { openTrace } from '../../src/read/open.ts';
 import type { Trace } from '../../src/trace/tables.ts';
 import { ask, type Finished, memsurge, scratchFolder } from '../support/memsurge.ts';
+import { makeSmallSolution } from '../support/small-solution.ts';
 
 /** A real program nobody here wrote: the .NET CLI, MSBuild and the C# compiler. */
 describe('dotnet build of a small solution', () => {
@@ -13,19 +13,9 @@ describe('dotnet build of a small solution', () => {
 
   beforeAll(async () => {
     const folder = await scratchFolder();
-    for (const args of [
-      ['new', 'sln', '-n', 'small', '-f', 'slnx'],
-      ['new', 'classlib', '-o', 'lib'],
-      ['new', 'console', '-o', 'app'],
-      ['add', 'app', 'reference', 'lib'],
-      ['sln', 'small.slnx', 'add', 'app', 'lib'],
-      ['restore', 'small.slnx'],
-    ]) {
-      const { status, stderr, stdout } = spawnSync('dotnet', args, { cwd: folder, encoding: 'utf8' });
-      if (status !== 0) throw new Error(`dotnet ${args.join(' ')}: ${stdout}${stderr}`);
-    }
+    const solution = makeSmallSolution(folder);
     path = join(folder, 'build.memsurge');
-    const build = ['dotnet', 'build', join(folder, 'small.slnx'), '--no-restore', '-p:UseSharedCompilation=false'];
+    const build = ['dotnet', 'build', solution, '--no-restore', '-p:UseSharedCompilation=false'];
     run = await memsurge('run', '-o', path, '--', ...build);
     trace = await openTrace(path);
   });
