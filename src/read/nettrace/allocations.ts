@@ -1,10 +1,10 @@
 import { heapIndex } from '../../trace/kinds.ts';
 import type { AllocationSource } from '../../trace/tables.ts';
+import { type AllocationRows, createAllocationRows } from './allocation-rows.ts';
 import { type Cursor, readPointer, readU8, readU16, readU32, readU64, readUtf16, skip, u64At, utf16 } from './bytes.ts';
 import type { RawAllocations, RawType } from './capture.ts';
 import type { EventHandler, StreamEvent } from './event.ts';
 import { createKeyIndex } from './keys.ts';
-import { inOrder, timeOrder } from './time-order.ts';
 
 /**
  * Allocation events. Layouts: dotnet/runtime src/coreclr/vm/ClrEtwAll.man, templates GCAllocationTick … _V4,
@@ -33,7 +33,7 @@ export interface AllocationLog {
   readonly source: AllocationSource;
   /** False when rows of a better source are there, so that this one's would count bytes twice. */
   accepts(source: AllocationSource): boolean;
-  add(time: number, thread: number, heap: number, type: number, stack: number, size: number, amount: number): void;
+  readonly add: AllocationRows['add'];
   /** An event stood for several objects, so the rows are not every allocation after all. */
   sawSeveral(): void;
   /** Row of a type by its handle (two halves) and its name, which is decoded once; `to` excludes the terminator. */
@@ -55,8 +55,7 @@ interface BulkType {
 export function createAllocationLog(): AllocationLog {
   let rank = 0;
   let severalObjects = false;
-  let length = 0;
-  let rows = allocationRows(256);
+  const rows = createAllocationRows();
 
   const types: { name: string; handle: number }[] = [];
   /** Its rows are those of `types`. */
@@ -74,21 +73,12 @@ export function createAllocationLog(): AllocationLog {
     accepts(source) {
       const offered = SOURCES.indexOf(source);
       if (offered > rank) {
-        length = 0;
+        rows.clear();
         rank = offered;
       }
       return offered === rank;
     },
-    add(time, thread, heap, type, stack, size, amount) {
-      if (length === rows.time.length) rows = grown(rows);
-      rows.time[length] = time;
-      rows.thread[length] = thread;
-      rows.heap[length] = heap;
-      rows.type[length] = type;
-      rows.stack[length] = stack;
-      rows.objectSize[length] = size;
-      rows.amount[length++] = amount;
-    },
+    add: rows.add,
     type(low, high, bytes, from, to) {
       // The length of the name is part of the key: a handle can be given to another type after an unload.
       const row = handles.add(low, high, to - from);
@@ -109,18 +99,7 @@ export function createAllocationLog(): AllocationLog {
     finish() {
       const known = new Map<number, string>();
       for (const row of unnamed) types[row].name = bulkName(bulk, known, types[row].handle);
-      const order = timeOrder(rows.time.subarray(0, length));
-      const allocations = {
-        length,
-        time: inOrder(rows.time, order, length),
-        thread: inOrder(rows.thread, order, length),
-        heap: inOrder(rows.heap, order, length),
-        type: inOrder(rows.type, order, length),
-        stack: inOrder(rows.stack, order, length),
-        objectSize: inOrder(rows.objectSize, order, length),
-        amount: inOrder(rows.amount, order, length),
-      };
-      return { allocations, types };
+      return { allocations: rows.finish(), types };
     },
   };
 }
@@ -129,31 +108,6 @@ export function createAllocationLog(): AllocationLog {
 const UNNAMED = -1;
 
 const handleOf = (low: number, high: number): number => (low >>> 0) + (high >>> 0) * 0x1_0000_0000;
-
-/** Empty rows: plain arrays that grow together, since a push per column and event is too slow here. */
-function allocationRows(capacity: number) {
-  return {
-    time: new Float64Array(capacity),
-    thread: new Int32Array(capacity),
-    heap: new Uint8Array(capacity),
-    type: new Int32Array(capacity),
-    stack: new Int32Array(capacity),
-    objectSize: new Float64Array(capacity),
-    amount: new Float64Array(capacity),
-  };
-}
-
-function grown(rows: ReturnType<typeof allocationRows>): ReturnType<typeof allocationRows> {
-  const larger = allocationRows(rows.time.length * 2);
-  larger.time.set(rows.time);
-  larger.thread.set(rows.thread);
-  larger.heap.set(rows.heap);
-  larger.type.set(rows.type);
-  larger.stack.set(rows.stack);
-  larger.objectSize.set(rows.objectSize);
-  larger.amount.set(rows.amount);
-  return larger;
-}
 
 /**
  * The name the other events would give: BulkType names arrays, and in some versions generic types, by their parts. It holds

@@ -4,7 +4,7 @@ import { NONE } from '../../trace/tables.ts';
 import { readPointer, readU16, readU32, readU64, skip, takeUtf16, u64At } from './bytes.ts';
 import type { RawGc } from './capture.ts';
 import type { EventHandler, StreamEvent } from './event.ts';
-import { timeOrder } from './time-order.ts';
+import { sortByTime } from './time-order.ts';
 
 /**
  * Garbage collections. Layouts: dotnet/runtime src/coreclr/vm/ClrEtwAll.man, templates GCStart …, GCEnd …, GCHeapStats …,
@@ -53,11 +53,11 @@ export function createGcLog(): GcLog {
     },
     finish() {
       const times = time.finish();
-      const order = timeOrder(times);
+      const order = sortByTime(times);
       const history = createHistory();
       for (let i = 0; i < times.length; i++) {
-        const row = order === undefined ? i : order[i];
-        history.take(RECORD_KINDS[kind.data[row]], times[row], values.data, first.data[row]);
+        const row = order[i];
+        history.take(RECORD_KINDS[kind.data[row]], times[i], values.data, first.data[row]);
       }
       return history.gcs;
     },

@@ -1,9 +1,9 @@
 import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
 import { NONE } from '../../trace/tables.ts';
-import type { ProcessCapture, RawAllocations, RawStacks, RawType, StreamCapture } from './capture.ts';
+import { createAllocationRows } from './allocation-rows.ts';
+import type { ProcessCapture, RawStacks, RawType, StreamCapture } from './capture.ts';
 import { uncovered } from './code.ts';
 import { createStacks, type Stacks } from './stacks.ts';
-import { inOrder, timeOrder } from './time-order.ts';
 
 /**
  * Joins the streams of the same process: what one session knows of code helps to name the stacks of another. Processes
@@ -55,17 +55,7 @@ function mergeTables(parts: readonly ProcessCapture[]): Tables {
   const typeRows = new Map<string, number>();
   const threads: { osId: number; name: string }[] = [];
   const threadRows = new Map<number, number>();
-  const length = parts.reduce((sum, part) => sum + part.allocations.length, 0);
-  const joined = {
-    time: new Float64Array(length),
-    thread: new Int32Array(length),
-    heap: new Uint8Array(length),
-    type: new Int32Array(length),
-    stack: new Int32Array(length),
-    objectSize: new Float64Array(length),
-    amount: new Float64Array(length),
-  };
-  let at = 0;
+  const joined = createAllocationRows();
   for (const part of parts) {
     const typeRow = part.types.map((type) => rowOf(typeRows, `${type.handle} ${type.name}`, () => types.push(type)));
     const threadRow = part.threads.map((thread) => {
@@ -75,18 +65,14 @@ function mergeTables(parts: readonly ProcessCapture[]): Tables {
     });
     const stackRow = internAll(stacks, part.stacks);
     const rows = part.allocations;
-    joined.time.set(rows.time, at);
-    joined.heap.set(rows.heap, at);
-    joined.objectSize.set(rows.objectSize, at);
-    joined.amount.set(rows.amount, at);
     for (let i = 0; i < rows.length; i++) {
-      joined.thread[at + i] = threadRow[rows.thread[i]];
-      joined.type[at + i] = typeRow[rows.type[i]];
-      joined.stack[at + i] = rows.stack[i] === NONE ? NONE : stackRow[rows.stack[i]];
+      const stack = rows.stack[i] === NONE ? NONE : stackRow[rows.stack[i]];
+      const thread = threadRow[rows.thread[i]];
+      const type = typeRow[rows.type[i]];
+      joined.add(rows.time[i], thread, rows.heap[i], type, stack, rows.objectSize[i], rows.amount[i]);
     }
-    at += rows.length;
   }
-  return { allocations: sorted({ length, ...joined }), stacks: stacks.finish(), types, threads };
+  return { allocations: joined.finish(), stacks: stacks.finish(), types, threads };
 }
 
 function rowOf<K>(rows: Map<K, number>, key: K, add: () => void): number {
@@ -106,20 +92,6 @@ function internAll(into: Stacks, from: RawStacks): Int32Array {
     rows[row] = into.push(prefix, address % 0x1_0000_0000, Math.floor(address / 0x1_0000_0000));
   }
   return rows;
-}
-
-function sorted(rows: RawAllocations): RawAllocations {
-  const order = timeOrder(rows.time);
-  return {
-    length: rows.length,
-    time: inOrder(rows.time, order),
-    thread: inOrder(rows.thread, order),
-    heap: inOrder(rows.heap, order),
-    type: inOrder(rows.type, order),
-    stack: inOrder(rows.stack, order),
-    objectSize: inOrder(rows.objectSize, order),
-    amount: inOrder(rows.amount, order),
-  };
 }
 
 /**
