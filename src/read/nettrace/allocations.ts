@@ -29,10 +29,14 @@ const SOURCES: readonly AllocationSource[] = [
   'exact',
 ];
 
+const rankOf = (source: AllocationSource): number => SOURCES.indexOf(source);
+const SAMPLED = rankOf('allocation-sampled');
+const EXACT = rankOf('exact');
+
 export interface AllocationLog {
   readonly source: AllocationSource;
-  /** False when rows of a better source are there, so that this one's would count bytes twice. */
-  accepts(source: AllocationSource): boolean;
+  /** False when rows of a better source are there, so that this one's would count bytes twice; `rank` is its {@link rankOf}. */
+  accepts(rank: number): boolean;
   readonly add: AllocationRows['add'];
   /** An event stood for several objects, so the rows are not every allocation after all. */
   sawSeveral(): void;
@@ -70,8 +74,7 @@ export function createAllocationLog(): AllocationLog {
     sawSeveral() {
       severalObjects = true;
     },
-    accepts(source) {
-      const offered = SOURCES.indexOf(source);
+    accepts(offered) {
       if (offered > rank) {
         rows.clear();
         rank = offered;
@@ -136,10 +139,10 @@ function joinName({ name, rank, parameters }: BulkType, nameOf: (handle: number)
  * pointer TypeID, TypeName, u32 heap index; v3: pointer address; v4: u64 object size.
  */
 export function allocationTick(version: number): EventHandler {
-  const source = version >= 4 ? 'allocation-tick' : 'allocation-tick-without-size';
+  const rank = rankOf(version >= 4 ? 'allocation-tick' : 'allocation-tick-without-size');
   return (event, process) => {
     const { view, pos, end, pointerSize } = event;
-    if (end - pos < (version >= 2 ? 24 + pointerSize : 8) || !process.allocations.accepts(source)) return;
+    if (end - pos < (version >= 2 ? 24 + pointerSize : 8) || !process.allocations.accepts(rank)) return;
     const log = process.allocations;
     const heap = HEAP_OF_KIND[view.getUint32(pos + 4, true)] ?? NO_HEAP;
     let type = -1;
@@ -163,7 +166,7 @@ export function allocationTick(version: number): EventHandler {
 /** AllocationSampled (303, .NET 10): u32 kind, u16 CLR instance, pointer TypeID, TypeName, pointer address, u64 size, u64 offset. */
 export const allocationSampled: EventHandler = (event, process) => {
   const { view, pos, end, pointerSize } = event;
-  if (end - pos < 24 + 2 * pointerSize || !process.allocations.accepts('allocation-sampled')) return;
+  if (end - pos < 24 + 2 * pointerSize || !process.allocations.accepts(SAMPLED)) return;
   const log = process.allocations;
   const nameAt = pos + 6 + pointerSize;
   const nameEnd = nameEndBefore(event, nameAt, pointerSize + 16);
@@ -185,7 +188,7 @@ export const allocationSampled: EventHandler = (event, process) => {
  */
 export const sampledObject: EventHandler = (event, process) => {
   const { view, pos, end, pointerSize } = event;
-  if (end - pos < 12 + 2 * pointerSize || !process.allocations.accepts('exact')) return;
+  if (end - pos < 12 + 2 * pointerSize || !process.allocations.accepts(EXACT)) return;
   const log = process.allocations;
   const typeAt = pos + pointerSize;
   const countAt = typeAt + pointerSize;

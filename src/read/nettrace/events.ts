@@ -7,8 +7,9 @@ import type { Sequences } from './sequence.ts';
 export interface EventSink {
   readonly event: StreamEvent;
   readonly sequences: Sequences;
-  /** `ticks` is the time; `thread` an OS thread id, from version 6 on a thread index. */
-  emit(metadataId: number, thread: number, ticks: number): void;
+  readonly nsPerTick: number;
+  /** The event's time is set; `thread` is an OS thread id, from version 6 on a thread index. */
+  emit(metadataId: number, thread: number): void;
   /** The payload of a metadata event. */
   define(): void;
 }
@@ -49,7 +50,7 @@ function incomplete(to: number, available: number): void {
 }
 
 function readCompressedRows(sink: EventSink, version: number, from: number, to: number, available: number): void {
-  const { event, sequences } = sink;
+  const { event, sequences, nsPerTick } = sink;
   const { bytes } = event;
   const limit = Math.min(to, available);
   let metadataId = 0;
@@ -103,7 +104,8 @@ function readCompressedRows(sink: EventSink, version: number, from: number, to: 
       captureRow = sequences.rowOf(capture);
       sequences.seen(captureRow, sequence);
     }
-    sink.emit(metadataId, thread, base + offset);
+    event.time = (base + offset) * nsPerTick;
+    sink.emit(metadataId, thread);
   }
   if (captureRow >= 0) sequences.setLast(captureRow, sequence);
 }
@@ -129,7 +131,8 @@ function readFullRows(sink: EventSink, version: number, from: number, to: number
     if (metadataId === 0 && version < 6) sink.define();
     else {
       sequences.seen(sequences.rowOf(u64At(view, at + 20)), view.getUint32(at + 8, true));
-      sink.emit(metadataId, u64At(view, at + 12), i64At(view, at + 36));
+      event.time = i64At(view, at + 36) * sink.nsPerTick;
+      sink.emit(metadataId, u64At(view, at + 12));
     }
     at = version >= 6 ? next : next + (-(next - from) & 3);
   }
@@ -158,7 +161,10 @@ export function readNetperfBlock(sink: EventSink, from: number, to: number, avai
     event.end = payload + size;
     const metadataId = view.getUint32(at + 4, true);
     if (metadataId === 0) sink.define();
-    else sink.emit(metadataId, view.getUint32(at + 8, true), i64At(view, at + 12));
+    else {
+      event.time = i64At(view, at + 12) * sink.nsPerTick;
+      sink.emit(metadataId, view.getUint32(at + 8, true));
+    }
     at = next + (-(next - from) & 3);
   }
   if (at < limit) incomplete(to, available);

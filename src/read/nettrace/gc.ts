@@ -81,7 +81,7 @@ function createHistory(): {
   let pauseStart = Number.NaN;
   let startedInPause: MutableGc[] = [];
   /** Free bytes per generation of the collection at hand, summed over its heaps. */
-  let free: number[] | undefined;
+  let free: readonly number[] | undefined;
   /** Where the last report of committed bytes begins. */
   let committedAt = NONE;
   let committedSinceStart = 0;
@@ -145,8 +145,9 @@ function createHistory(): {
   };
 }
 
+/** One value for each of GENERATIONS; written out, since there are several such arrays per collection. */
 function generationsAt(values: Float64Array, at: number): number[] {
-  return GENERATIONS.map((_, generation) => values[at + generation]);
+  return [values[at], values[at + 1], values[at + 2], values[at + 3], values[at + 4]];
 }
 
 /** GCReasonMap of the manifest and gc_reason of src/coreclr/gc/gc.h, in plain words. */
@@ -172,9 +173,11 @@ const REASONS = [
 ];
 const TYPES = ['blocking', 'background', 'foreground'] as const;
 
+/** Of all generations; replaced, never written. */
+const UNKNOWN: readonly number[] = GENERATIONS.map(() => Number.NaN);
+
 function newGc(time: number, values: Float64Array, at: number): MutableGc {
   const [number, depth, reason, type] = [values[at], values[at + 1], values[at + 2], values[at + 3]];
-  const unknown = () => GENERATIONS.map(() => Number.NaN);
   return {
     number,
     start: time,
@@ -183,9 +186,9 @@ function newGc(time: number, values: Float64Array, at: number): MutableGc {
     reason: REASONS[reason] ?? `reason ${reason}`,
     type: TYPES[type] ?? 'blocking',
     pause: 0,
-    size: unknown(),
-    free: unknown(),
-    promoted: unknown(),
+    size: UNKNOWN,
+    free: UNKNOWN,
+    promoted: UNKNOWN,
     pinnedObjects: Number.NaN,
     handles: Number.NaN,
     committed: Number.NaN,

@@ -23,7 +23,8 @@ interface NettraceProgress {
 
 interface NettraceReader {
   /**
-   * Reads the next bytes of the stream; a chunk can be of any size and is not kept.
+   * Reads the next bytes of the stream. A chunk can be of any size (1 MiB is fast) and nothing of it is kept: the caller
+   * can use its buffer again.
    * @throws TraceError when they are not a stream that memsurge reads
    */
   push(chunk: Uint8Array): void;
@@ -134,7 +135,9 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
   return {
     progress,
     push(chunk) {
-      if (!finished) guarded(() => feed(chunk));
+      // A Buffer is another class than the Uint8Array of incomplete units: one class of array keeps the hot loops simple.
+      const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+      if (!finished) guarded(() => feed(bytes));
       if (finished) {
         pending = new Uint8Array(0);
         pendingLength = 0;

@@ -37,7 +37,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
   const event: StreamEvent = {
     ...cursorOver(),
     pointerSize,
-    time: 0,
+    time: Number.NaN,
     thread: 0,
     stackId: 0,
     stackFrom: 0,
@@ -45,7 +45,8 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
     padded: version < 4,
   };
   let events = 0;
-  let lastTicks = Number.NEGATIVE_INFINITY;
+  /** Time of the last event, ns: a field, since a variable of a closure would be a new object on every change. */
+  const last = { time: Number.NEGATIVE_INFINITY };
 
   const processes = new Map<number, ProcessState>();
   const processOf = (pid: number): ProcessState => {
@@ -74,14 +75,14 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
     define() {
       define(readMetadataEvent(event, summaryOnly));
     },
-    emit(metadataId, thread, ticks) {
+    nsPerTick,
+    emit(metadataId, thread) {
       events++;
-      if (ticks > lastTicks) lastTicks = ticks;
+      if (event.time > last.time) last.time = event.time;
       const definition = definitions[metadataId];
       if (definition === undefined) return;
       definition.count++;
       if (definition.handler === undefined) return;
-      event.time = ticks * nsPerTick;
       if (version < 6) {
         event.thread = thread;
         definition.handler(event, mainProcess);
@@ -109,7 +110,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
   const readSequencePoint = (from: number, to: number): void => {
     if (to - from < 12) damaged('a sequence point is too short');
     const { view } = event;
-    lastTicks = Math.max(lastTicks, i64At(view, from));
+    last.time = Math.max(last.time, i64At(view, from) * nsPerTick);
     stacks.forgetIds();
     if (version < 6) {
       for (let at = from + 12; at + 12 <= to; at += 12)
@@ -183,7 +184,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
     update(progress) {
       progress.events = events;
       progress.eventsLost = sequences.lost;
-      if (lastTicks > Number.NEGATIVE_INFINITY) progress.lastEventTime = lastTicks * nsPerTick;
+      if (last.time > Number.NEGATIVE_INFINITY) progress.lastEventTime = last.time;
       let heap = Number.NaN;
       for (const { gcs } of processes.values()) {
         if (!Number.isNaN(gcs.heapBytes)) heap = (Number.isNaN(heap) ? 0 : heap) + gcs.heapBytes;
@@ -198,7 +199,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
         pointerSize,
         startTime: header.startTicks * nsPerTick,
         startedAt: header.startedAt,
-        endTime: Math.max(header.startTicks, lastTicks) * nsPerTick,
+        endTime: Math.max(header.startTicks * nsPerTick, last.time),
         events,
         eventsLost: sequences.lost,
         eventCounts: countEvents(allDefinitions),
