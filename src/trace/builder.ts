@@ -18,7 +18,7 @@ import {
   type TypeIndex,
 } from './tables.ts';
 
-export interface ProcessRow {
+interface ProcessRow {
   pid: number;
   parent: ProcessIndex;
   name: string;
@@ -30,7 +30,7 @@ export interface ProcessRow {
   allocationSource: AllocationSource;
 }
 
-export interface GcRow {
+interface GcRow {
   process: ProcessIndex;
   number: number;
   start: number;

@@ -14,7 +14,6 @@ export type FunctionIndex = number;
 export type FrameIndex = number;
 export type StackIndex = number;
 export type TypeIndex = number;
-export type AllocationIndex = number;
 export type GcIndex = number;
 
 /**
@@ -32,7 +31,7 @@ export type AllocationSource =
   | 'allocation-tick-without-size'
   | 'none';
 
-export interface ProcessTable {
+interface ProcessTable {
   readonly length: number;
   readonly pid: Int32Array;
   /** Row of the process that started it, or NONE. */
@@ -49,7 +48,7 @@ export interface ProcessTable {
   readonly allocationSource: readonly AllocationSource[];
 }
 
-export interface ThreadTable {
+interface ThreadTable {
   readonly length: number;
   readonly process: Int32Array;
   /** Operating system thread id. */
@@ -58,7 +57,7 @@ export interface ThreadTable {
   readonly name: readonly string[];
 }
 
-export interface ModuleTable {
+interface ModuleTable {
   readonly length: number;
   /** Simple name, for example "System.Private.CoreLib". */
   readonly name: readonly string[];
@@ -67,7 +66,7 @@ export interface ModuleTable {
   readonly system: Uint8Array;
 }
 
-export interface FileTable {
+interface FileTable {
   readonly length: number;
   /** Source path as the symbols state it. */
   readonly path: readonly string[];
@@ -76,7 +75,7 @@ export interface FileTable {
 }
 
 /** A function under its readable name. Compiled bodies, tiers and compiler-generated parts of one method share a row. */
-export interface FunctionTable {
+interface FunctionTable {
   readonly length: number;
   readonly name: readonly string[];
   readonly module: Int32Array;
@@ -86,7 +85,7 @@ export interface FunctionTable {
   readonly lastLine: Int32Array;
 }
 
-export interface FrameTable {
+interface FrameTable {
   readonly length: number;
   readonly function: Int32Array;
   /** File of the line, or NONE. */
@@ -98,13 +97,13 @@ export interface FrameTable {
 }
 
 /** A trie: a row is a whole stack, `prefix` its caller (NONE at the thread's root), always a smaller row number. */
-export interface StackTable {
+interface StackTable {
   readonly length: number;
   readonly prefix: Int32Array;
   readonly frame: Int32Array;
 }
 
-export interface TypeTable {
+interface TypeTable {
   readonly length: number;
   /** Readable full name, for example "System.Collections.Generic.Dictionary<System.Int32, System.Byte[]>". */
   readonly name: readonly string[];
@@ -131,7 +130,7 @@ export interface AllocationTable {
 }
 
 /** Garbage collections in the order they ended. Columns of bytes hold NaN where the trace does not say. */
-export interface GcTable {
+interface GcTable {
   readonly length: number;
   readonly process: Int32Array;
   /** The runtime's own number, starting at 1. */

@@ -4,8 +4,9 @@ import { pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
 import type { StreamCapture } from '../../src/read/nettrace/capture.ts';
 import { readNettrace } from '../../src/read/nettrace/index.ts';
+import { openTrace } from '../../src/read/open.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
-import { dotnetTrace, type JudgedAllocations, judgeStream } from '../support/judges.ts';
+import { dotnetTrace, type JudgedAllocations, judgeStream, judgeTraceLog } from '../support/judges.ts';
 import { memsurge, scratchFolder } from '../support/memsurge.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
 
@@ -63,6 +64,16 @@ describe('TraceEvent and memsurge say the same', async () => {
     const file = join(folder, `${framework}.nettrace`);
     await dotnetTrace('gc-verbose', file, samplePath('mixed', framework));
     await expectParity(file, 'ticks');
+  });
+
+  test('of the frames on the stacks, and which of them have names', async () => {
+    const file = join(folder, 'frames.nettrace');
+    await dotnetTrace('gc-verbose', file, samplePath('mixed'));
+    const judge = await judgeTraceLog(file);
+    const { recording } = await openTrace(file);
+    expect(judge.frames).toBeGreaterThan(10_000);
+    expect(recording.frames).toBe(judge.frames);
+    expect(recording.framesUnresolved).toBeLessThanOrEqual(judge.framesUnresolved);
   });
 
   test('of our own recording, which stays a standard .nettrace inside the trace', async () => {

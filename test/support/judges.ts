@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { ROOT } from './root.ts';
 
 /** Figures of one .nettrace file as Microsoft's TraceEvent library reads it; `seconds` leave out the process's start. */
-export interface Judgement {
+interface Judgement {
   readonly seconds: number;
   readonly events: number;
   readonly eventsLost: number;
