@@ -29,7 +29,7 @@ export interface SampledProcess {
 }
 
 const RSS_INTERVAL = 25;
-/** Sampling may take at most this part of the recorder's time, however many processes there are. */
+/** The resident sets, and the looks at each process, may take at most this part of the recorder's time each. */
 const BUSY_SHARE = 0.05;
 /** Images and threads: often while the process starts, then at most this often when code was loaded, else each second. */
 const FIRST_LOOK = 40;
@@ -51,8 +51,9 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
       one.sample(start);
       if (one.over) all.delete(one);
     }
-    const took = (monotonicNow() - start) / 1e6;
-    timer = setTimeout(tick, Math.max(RSS_INTERVAL, took / BUSY_SHARE));
+    const pause = pauseAfter(start);
+    for (const one of all) one.lookIfDue(start);
+    timer = setTimeout(tick, Math.max(RSS_INTERVAL, pause));
   }
 
   return {
@@ -72,10 +73,18 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
   };
 }
 
+/** How long to leave alone, ms, what was done since `start`, so that it keeps to its share of the time. */
+function pauseAfter(start: number): number {
+  return (monotonicNow() - start) / 1e6 / BUSY_SHARE;
+}
+
 interface Sampling extends SampledProcess {
   /** Last resident set, bytes. */
   readonly rss: number;
+  /** Reads the resident set. */
   sample(now: number): void;
+  /** Reads images and thread names when it is time to. */
+  lookIfDue(now: number): void;
 }
 
 function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
@@ -101,6 +110,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
   let lastFlush = 0;
   let lastLook = monotonicNow();
   let lookPause = FIRST_LOOK;
+  let lookCost = 0;
   let lookWanted = true;
   let over = false;
 
@@ -131,8 +141,11 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
       rows += rssRow(now, bytes);
     }
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
+  }
+
+  function lookIfDue(now: number): void {
     const pause = lookWanted || lookPause < LOOK_INTERVAL ? lookPause : IDLE_LOOK_INTERVAL;
-    if (now - lastLook > pause * 1e6) look(now);
+    if (now - lastLook > Math.max(pause, lookCost) * 1e6) look(now);
     else lookAtThreads(now, false);
   }
 
@@ -140,8 +153,10 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     lastLook = now;
     lookPause = Math.min(lookPause * 1.5, LOOK_INTERVAL);
     lookWanted = false;
+    const start = monotonicNow();
     lookAtImages(now);
     lookAtThreads(now, true);
+    lookCost = pauseAfter(start);
   }
 
   function flush(now: number): void {
@@ -239,6 +254,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
       sample(now);
     },
     sample,
+    lookIfDue,
     stop,
   };
 }
