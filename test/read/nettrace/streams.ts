@@ -27,7 +27,12 @@ export const nameOf = ({ version, pointerSize, compressed }: WriterOptions): str
 /** Reads bytes in chunks of `size`. */
 export function readIn(bytes: Uint8Array, size: number, options?: NettraceOptions): StreamCapture {
   const reader = createNettraceReader(options);
-  for (let at = 0; at < bytes.length; at += size) reader.push(bytes.slice(at, at + size));
+  for (let at = 0; at < bytes.length; at += size) {
+    const chunk = new Uint8Array(bytes.subarray(at, at + size));
+    reader.push(chunk);
+    // The caller may use its buffer again: what the reader still took from it would be wrong.
+    chunk.fill(0xee);
+  }
   return reader.end();
 }
 
