@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { fileChunks } from '../src/read/chunks.ts';
 import { mergeCaptures, readNettrace } from '../src/read/nettrace/index.ts';
 import { openTrace } from '../src/read/open.ts';
 
@@ -27,7 +27,7 @@ console.log(JSON.stringify(reading));
 
 /** Bytes to time-ordered columns with raw addresses: what TraceEvent's streaming parser is compared with. */
 async function readStream(path: string): Promise<Omit<Reading, 'peakBytes'>> {
-  const capture = await readNettrace(createReadStream(path, { highWaterMark: 1 << 20 }));
+  const capture = await readNettrace(fileChunks(path));
   const seconds = secondsSince(started);
   const { events, eventsLost } = capture;
   const types: Record<string, number> = {};

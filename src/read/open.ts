@@ -8,6 +8,7 @@ import { openTraceFile, type TraceFile } from '../trace/file.ts';
 import { SYMBOLS_PART } from '../trace/manifest.ts';
 import type { Trace } from '../trace/tables.ts';
 import { assemble, type ProcessInput } from './assemble.ts';
+import { fileChunks } from './chunks.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { codeInUse, readRecording, streamFacts } from './recording.ts';
 
@@ -75,21 +76,6 @@ async function savedSymbols(file: TraceFile, warnings: string[]): Promise<Symbol
     if (!(error instanceof TraceError)) throw error;
     warnings.push(`${messageOf(error)}: names and lines are looked up on this machine instead.`);
     return undefined;
-  }
-}
-
-/** A file in large chunks, all in one buffer: a chunk is valid until the next is asked for. */
-async function* fileChunks(path: string): AsyncGenerator<Uint8Array> {
-  const file = await open(path);
-  try {
-    const buffer = Buffer.allocUnsafeSlow(4 << 20);
-    for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, buffer.length);
-      if (bytesRead === 0) return;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
   }
 }
 

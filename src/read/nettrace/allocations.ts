@@ -38,6 +38,7 @@ export interface AllocationLog {
   /** False when rows of a better source are there, so that this one's would count bytes twice; `rank` is its {@link rankOf}. */
   accepts(rank: number): boolean;
   readonly add: AllocationRows['add'];
+  readonly settle: AllocationRows['settle'];
   /** An event stood for several objects, so the rows are not every allocation after all. */
   sawSeveral(): void;
   /** Row of a type by its handle (two halves) and its name, which is decoded once; `to` excludes the terminator. */
@@ -66,6 +67,11 @@ export function createAllocationLog(): AllocationLog {
   const handles = createKeyIndex();
   const unnamed: number[] = [];
   const bulk = new Map<number, BulkType>();
+  // Programs allocate the same type several times in a row.
+  let lastLow = 0;
+  let lastHigh = 0;
+  let lastLength = UNNAMED;
+  let lastRow = 0;
 
   return {
     get source() {
@@ -82,10 +88,16 @@ export function createAllocationLog(): AllocationLog {
       return offered === rank;
     },
     add: rows.add,
+    settle: rows.settle,
     type(low, high, bytes, from, to) {
+      if (low === lastLow && high === lastHigh && to - from === lastLength) return lastRow;
       // The length of the name is part of the key: a handle can be given to another type after an unload.
       const row = handles.add(low, high, to - from);
       if (row === types.length) types.push({ name: utf16(bytes, from, to), handle: handleOf(low, high) });
+      lastLow = low;
+      lastHigh = high;
+      lastLength = to - from;
+      lastRow = row;
       return row;
     },
     typeByHandle(low, high) {

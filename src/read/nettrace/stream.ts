@@ -112,6 +112,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
     const { view } = event;
     last.time = Math.max(last.time, i64At(view, from) * nsPerTick);
     stacks.forgetIds();
+    for (const { allocations } of processes.values()) allocations.settle();
     if (version < 6) {
       for (let at = from + 12; at + 12 <= to; at += 12)
         sequences.reached(u64At(view, at), view.getUint32(at + 8, true));
