@@ -23,14 +23,15 @@ const lines = STEPS.flatMap((args) => {
 });
 const height = lines.length * LINE + 2 * PADDING;
 const width = Math.max(...lines.map((line) => line.length)) * 8.43 + 2 * PADDING;
-const escape = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
+const escaped = (text) => text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const text = lines.map((line, i) => {
   const color = line.startsWith('$') ? '#56b4e9' : /▶/.test(line) ? '#e69f00' : '#d4d4d4';
-  return `<text x="${PADDING}" y="${PADDING + (i + 0.75) * LINE}" fill="${color}">${escape(line)}</text>`;
+  return `<text x="${PADDING}" y="${PADDING + (i + 0.75) * LINE}" fill="${color}">${escaped(line)}</text>`;
 });
 writeFileSync(
   join(root, 'docs', 'story1.svg'),
   `<svg xmlns="http://www.w3.org/2000/svg" width="${Math.ceil(width)}" height="${height}" font-family="ui-monospace, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="14" xml:space="preserve">
+<title>memsurge top by heap, then by function, then code: the allocating line</title>
 <rect width="100%" height="100%" rx="8" fill="#1e1e1e"/>
 ${text.join('\n')}
 </svg>
