@@ -85,8 +85,11 @@ test.skipIf(process.getuid?.() !== 0)(
   'a program that cannot see our port, in a mount namespace (needs root)',
   async () => {
     const output = join(folder, 'hidden.memsurge');
-    const hide = ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs none /tmp && ${samplePath('spawner')}`];
-    const { status, stdout, stderr } = await memsurge('run', '-o', output, '--', ...hide);
+    const hide = ['unshare', '--mount', 'sh', '-c', `mount -t tmpfs none $TMPDIR && ${samplePath('spawner')}`];
+    const env = { ...process.env, TMPDIR: join(folder, 'hidden') };
+    await mkdir(env.TMPDIR);
+    const run = start(process.execPath, [BIN, 'run', '-o', output, '--', ...hide], env);
+    const { status, stdout, stderr } = await run.finished;
     if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
     expect([status, stdout]).toEqual([0, 'child done\nparent done\n']);
     const { manifest } = await openTraceFile(output);

@@ -93,7 +93,7 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
   });
 
   test.skipIf(process.getuid?.() !== 0)('while a program waits that cannot reach the port (needs root)', async () => {
-    const script = `mount -t tmpfs none /tmp && ${spawner}; echo code $?`;
+    const script = `mount -t tmpfs none $TMPDIR && ${spawner}; echo code $?`;
     const { stdout, stderr, temporary } = await killRecorder(200, ['unshare', '--mount', 'sh', '-c', script]);
     if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
     expect(stdout).toBe('child done\nparent done\ncode 0\n');

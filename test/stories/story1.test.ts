@@ -37,7 +37,7 @@ async function tellsTheStory(trace: string, seen = 1): Promise<void> {
   expect(lines.rows[0].share).toBeGreaterThan(0.99);
 
   const code = await memsurge('code', trace, 'LoadCustomerAttachments');
-  expect(code.stdout).toMatch(/[\d.]+ GiB.*\bnew byte\[AttachmentBytes\]/);
+  expect(code.stdout).toMatch(/[\d.]+ [GM]iB.*\bnew byte\[AttachmentBytes\]/);
 
   const report = await memsurge('report', trace);
   expect(report.status).toBe(0);
