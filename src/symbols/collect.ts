@@ -71,11 +71,9 @@ function nestedTypes(
       return [{ type: body.namespace, metadata: modules.use(path, process)?.module.metadata }];
     }
     const image = index.imageAt(at, time);
-    const module = image && modules.use(image.path, process)?.module;
-    const method = module?.readyToRun?.find(at - image!.base);
-    if (module === undefined || method === undefined) return [];
-    const type = method.instance?.owner || (module.metadata?.method(method.methodRow)?.type ?? '');
-    return [{ type, metadata: module.metadata }];
+    const used = image && modules.use(image.path, process);
+    const type = used?.typeAt(at - image!.base);
+    return type === undefined ? [] : [{ type, metadata: used?.module.metadata }];
   };
   return process.types.flatMap(({ handle, name, sites }) => {
     const full = withOuterTypes(name, sites.flatMap(siteOf), modules.metadata());
@@ -165,6 +163,8 @@ interface UsedModule {
   method(token: number, namespace: string): boolean;
   /** The name of a method is wanted. */
   name(token: number): void;
+  /** The type whose method has its native code at an RVA; undefined when no method has. */
+  typeAt(rva: number): string | undefined;
   /** Name, and lines if there are, of the native code at an RVA are wanted. */
   code(rva: number): void;
   finish(): BundleModule;
@@ -232,6 +232,11 @@ function useModule(module: Module, sources: SourceFiles): UsedModule {
       const method = names.has(token) ? undefined : attempt(() => module.metadata?.method(token & ROW));
       if (method !== undefined) names.set(token, { token, namespace: method.type, name: method.name });
     },
+    typeAt: (rva) =>
+      attempt(() => {
+        const found = module.readyToRun?.find(rva);
+        return found && (found.instance?.owner || module.metadata?.method(found.methodRow)?.type);
+      }),
     code(rva) {
       const found = attempt(() => module.readyToRun?.find(rva));
       if (found === undefined || code.has(found.rva)) return;

@@ -1,3 +1,4 @@
+import { float64Column, int32Column } from '../trace/columns.ts';
 import { TraceError } from '../trace/errors.ts';
 import { type Cursor, checkedRead, viewOf, zeroTerminated } from './bytes.ts';
 import { nativeHashtableEntries, nativeUnsigned, readBits, readNativeArray, readNibbles } from './native-format.ts';
@@ -41,6 +42,8 @@ const SECTION = {
   hotColdMap: 120,
 } as const;
 const MAX_SECTIONS = 256;
+/** More entry points than a metadata table can have rows. */
+const MAX_ENTRIES = 2 ** 25;
 const AMD64 = 0x8664;
 
 /**
@@ -136,30 +139,37 @@ function readEntryPoints(
   instances: DataView | undefined,
   functionCount: number,
 ): EntryPoints {
-  const rows: { functionIndex: number; methodRow: number; signatureAt: number }[] = [];
+  // Large images have 50,000 entries: columns, and keys that sort by function with the row in their low part.
+  const keys = float64Column();
+  const methodRows = int32Column();
+  const signatures = int32Column();
+  const add = (functionIndex: number, methodRow: number, signatureAt: number): void => {
+    if (functionIndex >= functionCount) return;
+    keys.push(functionIndex * MAX_ENTRIES + keys.length);
+    methodRows.push(methodRow);
+    signatures.push(signatureAt);
+  };
   if (methodDefs !== undefined) {
     const array = readNativeArray(methodDefs);
-    for (let i = 0; i < Math.min(array.length, 0xffffff); i++) {
-      const at = array.find(i);
-      if (at < 0) continue;
-      const functionIndex = entryFunction({ view: methodDefs, at });
-      if (functionIndex < functionCount) rows.push({ functionIndex, methodRow: i + 1, signatureAt: -1 });
+    const cursor: Cursor = { view: methodDefs, at: 0 };
+    for (let i = 0; i < Math.min(array.length, MAX_ENTRIES / 2); i++) {
+      cursor.at = array.find(i);
+      if (cursor.at >= 0) add(entryFunction(cursor), i + 1, -1);
     }
   }
   if (instances !== undefined) {
     for (const at of nativeHashtableEntries(instances)) {
       const cursor: Cursor = { view: instances, at };
       const { module, methodRow } = readInstanceSignature(cursor);
-      const functionIndex = entryFunction(cursor);
-      if (functionIndex >= functionCount) continue;
-      rows.push({ functionIndex, methodRow: module === 0 ? methodRow : 0, signatureAt: at });
+      add(entryFunction(cursor), module === 0 ? methodRow : 0, at);
     }
   }
-  rows.sort((a, b) => a.functionIndex - b.functionIndex);
+  const sorted = keys.finish().sort();
+  const rows = Int32Array.from(sorted, (key) => key % MAX_ENTRIES);
   return {
-    functionIndex: Int32Array.from(rows, (row) => row.functionIndex),
-    methodRow: Int32Array.from(rows, (row) => row.methodRow),
-    signatureAt: Int32Array.from(rows, (row) => row.signatureAt),
+    functionIndex: Int32Array.from(sorted, (key) => Math.floor(key / MAX_ENTRIES)),
+    methodRow: rows.map((row) => methodRows.data[row]),
+    signatureAt: rows.map((row) => signatures.data[row]),
     instances,
   };
 }

@@ -203,12 +203,21 @@ export const ilMap: EventHandler = (event, process) => {
   readU8(event);
   const count = readU16(event);
   if (event.end - event.pos < count * 8) return;
-  const order = Array.from({ length: count }, (_, i) => i);
-  const ilAt = (i: number) => event.view.getInt32(event.pos + 4 * i, true);
-  const nativeAt = (i: number) => event.view.getInt32(event.pos + 4 * (count + i), true);
-  order.sort((a, b) => nativeAt(a) - nativeAt(b));
-  process.code.map(methodId, rejitId, { native: Int32Array.from(order, nativeAt), il: Int32Array.from(order, ilAt) });
+  const il = new Int32Array(count);
+  const native = new Int32Array(count);
+  let ascending = true;
+  for (let i = 0; i < count; i++) {
+    il[i] = event.view.getInt32(event.pos + 4 * i, true);
+    native[i] = event.view.getInt32(event.pos + 4 * (count + i), true);
+    ascending &&= i === 0 || native[i] >= native[i - 1];
+  }
+  process.code.map(methodId, rejitId, ascending ? { native, il } : byNativeOffset(native, il));
 };
+
+function byNativeOffset(native: Int32Array, il: Int32Array): { native: Int32Array; il: Int32Array } {
+  const order = Int32Array.from(native, (_, i) => i).sort((a, b) => native[a] - native[b] || a - b);
+  return { native: order.map((row) => native[row]), il: order.map((row) => il[row]) };
+}
 
 /** R2RGetEntryPoint (159): u64 MethodID, namespace, name, signature, u64 entry point. */
 export const readyToRunEntryPoint: EventHandler = (event, process) => {
