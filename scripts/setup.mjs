@@ -22,8 +22,13 @@ step('dependencies', ['package-lock.json'], join(root, 'node_modules'), () => {
 step('memsurge', ['src', 'tsconfig.json', 'tsconfig.build.json'], join(root, 'dist', 'cli', 'main.js'), () => {
   npm('run', '--silent', 'build');
 });
-if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
-if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
+try {
+  if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
+  if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
+} catch (error) {
+  console.error(`setup: ${error.message}`);
+  process.exit(2);
+}
 
 /** Runs `work` unless `result` exists and was made from the same `inputs`. */
 function step(name, inputs, result, work) {
