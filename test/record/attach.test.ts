@@ -7,7 +7,7 @@ import { psTable } from '../../src/cli/commands/ps.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
-import { countOf, streamsOf } from './support.ts';
+import { AS_NOBODY, countOf, nobodyMayUse, streamsOf } from './support.ts';
 
 const folder = await scratchFolder();
 const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
@@ -128,14 +128,14 @@ describe('refused in one line that says what to do', () => {
     expect(listed.obstacle).toContain('DOTNET_EnableDiagnostics=0');
   });
 
-  test.skipIf(process.getuid?.() !== 0)('the process of another user (needs root to be someone else)', async () => {
+  test.skipIf(!nobodyMayUse(BIN))('the process of another user (needs root to be someone else)', async () => {
     const pid = await sleeper();
     await chmod(folder, 0o777);
-    const nobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, BIN];
-    const attach = await start('setpriv', [...nobody, 'attach', String(pid), '-o', fresh()]).finished;
+    const [command, ...nobody] = [...AS_NOBODY, process.execPath, BIN];
+    const attach = await start(command, [...nobody, 'attach', String(pid), '-o', fresh()]).finished;
     expect(attach.status).toBe(2);
     expect(attach.stderr).toMatch(/^memsurge: no permission .* as root.*\n$/);
-    const ps = await start('setpriv', [...nobody, 'ps', '--json']).finished;
+    const ps = await start(command, [...nobody, 'ps', '--json']).finished;
     const listed = JSON.parse(ps.stdout).processes.find((one: { pid: number }) => one.pid === pid);
     expect(listed.obstacle).toContain('no permission');
   });

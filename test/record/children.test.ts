@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, until } from '../support/memsurge.ts';
 import { samplePath } from '../support/samples.ts';
-import { countOf, processesWith, streamsOf } from './support.ts';
+import { AS_NOBODY, countOf, nobodyMayUse, processesWith, streamsOf } from './support.ts';
 
 const folder = await scratchFolder();
 const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
@@ -72,10 +72,9 @@ test('dotnet run, and a build with a compiler server that stays', async () => {
   }
 });
 
-test.skipIf(process.getuid?.() !== 0)('a program that goes on as another user (needs root)', async () => {
+test.skipIf(!nobodyMayUse(samplePath('spawner')))('a program that goes on as another user (needs root)', async () => {
   const output = join(folder, 'nobody.memsurge');
-  const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
-  const { status, stdout } = await memsurge('run', '-o', output, '--', ...nobody, samplePath('spawner'));
+  const { status, stdout } = await memsurge('run', '-o', output, '--', ...AS_NOBODY, samplePath('spawner'));
   expect([status, stdout]).toEqual([0, 'child done\nparent done\n']);
   const { manifest } = await openTraceFile(output);
   expect(manifest.processes.map((process) => process.name)).toEqual(['spawner', 'spawner']);

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import type { StreamCapture } from '../../src/read/nettrace/capture.ts';
 import { readNettrace } from '../../src/read/nettrace/index.ts';
@@ -37,4 +38,13 @@ export function processesWith(text: string): number[] {
         return false;
       }
     });
+}
+
+/** Puts before a command what makes it run as the user nobody; needs root. */
+export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
+
+/** Whether this test may be somebody else, and somebody else may use what lies here: not in a clone below /root. */
+export function nobodyMayUse(path: string): boolean {
+  const [command, ...args] = [...AS_NOBODY, 'test', '-r', path];
+  return spawnSync(command, args).status === 0;
 }
