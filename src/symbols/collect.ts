@@ -11,7 +11,7 @@ import type { Metadata } from './metadata.ts';
 import { type Module, openModule } from './modules.ts';
 import { type AllocationSite, withOuterTypes } from './nested-types.ts';
 import type { SequencePoints } from './pdb.ts';
-import { indexCode, type ProcessCode } from './process-code.ts';
+import { type CodeIndex, indexCode, type ProcessCode } from './process-code.ts';
 import type { NativeMethod } from './r2r.ts';
 import { createSourceFiles, type SourceFiles } from './sources.ts';
 import { liesInSharedFramework, moduleName } from './user-code.ts';
@@ -44,8 +44,9 @@ export async function collectSymbols(
       // Opening large images takes a moment each: let a progress line live.
       await nextTurn();
       const inferred = inferImages(process, modules);
-      await collectProcess(process, inferred, modules);
-      const types = nestedTypes(process, inferred, modules);
+      const index = indexCode(process, inferred);
+      await collectProcess(process, index, modules);
+      const types = nestedTypes(process, index, modules);
       if (inferred.length + types.length > 0) bundle.processes.push({ pid: process.pid, images: inferred, types });
     }
     bundle.modules.push(...modules.finish());
@@ -57,12 +58,7 @@ export async function collectSymbols(
 }
 
 /** Names of types with the outer types that the runtime's events leave out. */
-function nestedTypes(
-  process: ProcessCode,
-  inferred: readonly MappedImage[],
-  modules: Modules,
-): { handle: number; name: string }[] {
-  const index = indexCode(process, inferred);
+function nestedTypes(process: ProcessCode, index: CodeIndex, modules: Modules): { handle: number; name: string }[] {
   const siteOf = ({ address, time }: { address: number; time: number }): AllocationSite[] => {
     const at = callSite(address);
     const body = index.bodies.find(at, time);
@@ -81,8 +77,7 @@ function nestedTypes(
   });
 }
 
-async function collectProcess(process: ProcessCode, inferred: readonly MappedImage[], modules: Modules): Promise<void> {
-  const index = indexCode(process, inferred);
+async function collectProcess(process: ProcessCode, index: CodeIndex, modules: Modules): Promise<void> {
   const { address, time } = process.used;
   const seen = new Set<number>();
   for (let i = 0; i < address.length; i++) {

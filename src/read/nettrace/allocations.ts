@@ -29,7 +29,8 @@ const SOURCES: readonly AllocationSource[] = [
   'exact',
 ];
 
-const rankOf = (source: AllocationSource): number => SOURCES.indexOf(source);
+/** The higher, the more an allocation source says. */
+export const rankOf = (source: AllocationSource): number => SOURCES.indexOf(source);
 const SAMPLED = rankOf('allocation-sampled');
 const EXACT = rankOf('exact');
 

@@ -1,6 +1,7 @@
 import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
 import { NONE } from '../../trace/tables.ts';
 import { createAllocationRows } from './allocation-rows.ts';
+import { rankOf } from './allocations.ts';
 import type { ProcessCapture, RawStacks, RawType, StreamCapture } from './capture.ts';
 import { uncovered } from './code.ts';
 import { createStacks, type Stacks } from './stacks.ts';
@@ -20,10 +21,8 @@ export function mergeCaptures(captures: readonly StreamCapture[]): ProcessCaptur
   return [...byPid.values()].map((parts) => (parts.length === 1 ? parts[0] : mergeParts(parts)));
 }
 
-const SOURCE_RANK = ['none', 'allocation-tick-without-size', 'allocation-tick', 'allocation-sampled', 'exact'];
-
 function mergeParts(parts: readonly ProcessCapture[]): ProcessCapture {
-  const best = parts.reduce((a, b) => (rank(b) > rank(a) ? b : a));
+  const best = parts.reduce((a, b) => (rankOf(b.allocationSource) > rankOf(a.allocationSource) ? b : a));
   const counted = parts.filter((part) => part.allocationSource === best.allocationSource);
   const firstText = (pick: (part: ProcessCapture) => string) => parts.map(pick).find((text) => text !== '') ?? '';
   return {
@@ -36,10 +35,6 @@ function mergeParts(parts: readonly ProcessCapture[]): ProcessCapture {
     modules: mergeModules(parts.map((part) => part.modules)),
     gcs: mergeGcs(parts),
   };
-}
-
-function rank(part: ProcessCapture): number {
-  return SOURCE_RANK.indexOf(part.allocationSource);
 }
 
 type Tables = Pick<ProcessCapture, 'allocations' | 'stacks' | 'types' | 'threads'>;
