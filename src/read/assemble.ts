@@ -4,9 +4,16 @@ import { readableTypeName } from '../symbols/names.ts';
 import { createResolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { GENERATIONS, kindIndex } from '../trace/kinds.ts';
-import { type FrameIndex, NONE, type Recording, type StackIndex, type Trace } from '../trace/tables.ts';
+import {
+  type AllocationTable,
+  type FrameIndex,
+  NONE,
+  type Recording,
+  type StackIndex,
+  type Trace,
+} from '../trace/tables.ts';
 import type { ProcessCapture, RawGc } from './nettrace/capture.ts';
-import { SAMPLING_MEAN_BYTES, weightsOf } from './weights.ts';
+import { SAMPLING_MEAN_BYTES, weigh } from './weights.ts';
 
 /** One process as its recording describes it. Times are monotonic ns. */
 export interface ProcessInput {
@@ -79,6 +86,7 @@ function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: Process
     end: input.endTime - facts.startTime,
     exit: input.exit,
     allocationSource: input.capture?.allocationSource ?? 'none',
+    nativeSource: 'none',
   });
 }
 
@@ -101,26 +109,42 @@ function addAllocations(
   );
   const types = capture.types.map(({ name, handle }) => builder.type(readableTypeName(nested.get(handle) ?? name)));
   const stacks = createStackResolver(builder, input, capture, bundle);
-  const { length } = allocations;
-  const time = new Float64Array(length);
-  const thread = new Int32Array(length);
-  const type = new Int32Array(length);
-  const stack = new Int32Array(length);
+  const table = allocationTable(allocations.length);
+  table.kind.fill(kindIndex('gc-heap'));
   let frames = 0;
   let unresolved = 0;
-  for (let i = 0; i < length; i++) {
-    const raw = allocations.stack[i];
-    time[i] = allocations.time[i] - facts.startTime;
-    thread[i] = threads[allocations.thread[i]];
-    type[i] = types[allocations.type[i]] ?? NONE;
-    stack[i] = stacks.at(raw, allocations.time[i]);
-    frames += stacks.depth(raw);
-    unresolved += stacks.unresolved(stack[i]);
+  let at = 0;
+  for (const part of allocations.parts) {
+    for (let i = 0; i < part.length; i++) {
+      const raw = part.stack[i];
+      const stack = stacks.at(raw, part.time[i]);
+      table.time[at + i] = part.time[i] - facts.startTime;
+      table.thread[at + i] = threads[part.thread[i]];
+      table.type[at + i] = types[part.type[i]] ?? NONE;
+      table.stack[at + i] = stack;
+      frames += stacks.depth(raw);
+      unresolved += stacks.unresolved(stack);
+    }
+    table.heap.set(part.heap, at);
+    weigh(allocationSource, part, table, at);
+    at += part.length;
   }
-  const kind = new Uint8Array(length).fill(kindIndex('gc-heap'));
-  const { bytes, count } = weightsOf(allocationSource, allocations);
-  builder.allocations({ length, time, thread, kind, heap: allocations.heap, type, stack, bytes, count });
+  builder.allocations(table);
   return { frames, unresolved };
+}
+
+function allocationTable(length: number): AllocationTable {
+  return {
+    length,
+    time: new Float64Array(length),
+    thread: new Int32Array(length),
+    kind: new Uint8Array(length),
+    heap: new Uint8Array(length),
+    type: new Int32Array(length),
+    stack: new Int32Array(length),
+    bytes: new Float64Array(length),
+    count: new Float64Array(length),
+  };
 }
 
 /**
@@ -144,8 +168,9 @@ function createStackResolver(
   const depths = new Int32Array(length);
   const timeDependent = new Uint8Array(length);
   const innermost = new Uint8Array(length);
-  const used = capture.allocations.stack;
-  for (let i = 0; i < used.length; i++) if (used[i] !== NONE) innermost[used[i]] = 1;
+  for (const { stack } of capture.allocations.parts) {
+    for (let i = 0; i < stack.length; i++) if (stack[i] !== NONE) innermost[stack[i]] = 1;
+  }
   /** By address, twice: as an innermost frame and as a calling one. */
   const frameOfAddress = new Map<number, FrameIndex>();
   const unresolvedFrames = new Set<FrameIndex>();

@@ -10,27 +10,29 @@ import type { ProcessCapture } from './nettrace/capture.ts';
  */
 export function usedAddresses(capture: ProcessCapture): { address: Float64Array; time: Float64Array } {
   const { allocations, stacks } = capture;
-  const first = new Int32Array(stacks.length).fill(NONE);
-  const last = new Int32Array(stacks.length).fill(NONE);
-  for (let event = 0; event < allocations.length; event++) {
-    const stack = allocations.stack[event];
-    if (stack === NONE) continue;
-    if (first[stack] === NONE) first[stack] = event;
-    last[stack] = event;
+  const first = new Float64Array(stacks.length).fill(Number.POSITIVE_INFINITY);
+  const last = new Float64Array(stacks.length).fill(Number.NEGATIVE_INFINITY);
+  for (const { length, stack, time } of allocations.parts) {
+    for (let i = 0; i < length; i++) {
+      const row = stack[i];
+      if (row === NONE) continue;
+      if (time[i] < first[row]) first[row] = time[i];
+      last[row] = time[i];
+    }
   }
   const address = float64Column();
   const time = float64Column();
   // A prefix has a smaller row than the stacks that continue it, so going down it hears of all of them first.
   for (let row = stacks.length - 1; row >= 0; row--) {
-    if (first[row] === NONE) continue;
+    if (last[row] === Number.NEGATIVE_INFINITY) continue;
     const prefix = stacks.prefix[row];
     if (prefix !== NONE) {
-      first[prefix] = first[prefix] === NONE ? first[row] : Math.min(first[prefix], first[row]);
+      first[prefix] = Math.min(first[prefix], first[row]);
       last[prefix] = Math.max(last[prefix], last[row]);
     }
-    for (const event of first[row] === last[row] ? [first[row]] : [first[row], last[row]]) {
+    for (const use of first[row] === last[row] ? [first[row]] : [first[row], last[row]]) {
       address.push(stacks.address[row]);
-      time.push(allocations.time[event]);
+      time.push(use);
     }
   }
   return { address: address.finish(), time: time.finish() };
@@ -44,12 +46,12 @@ export function cutTypes(capture: ProcessCapture): ProcessCode['types'] {
   const { allocations, stacks, types } = capture;
   const sites = types.map(({ name }) => (lacksOuterTypes(name) ? new Map<number, number>() : undefined));
   const looksLeft = Int32Array.from(sites, (seen) => (seen === undefined ? 0 : MAX_LOOKS));
-  for (let event = 0; event < allocations.length; event++) {
-    const type = allocations.type[event];
-    const stack = allocations.stack[event];
-    if (looksLeft[type] === 0 || stack === NONE) continue;
-    looksLeft[type]--;
-    sites[type]?.set(stacks.address[stack], allocations.time[event]);
+  for (const { length, type, stack, time } of allocations.parts) {
+    for (let i = 0; i < length; i++) {
+      if (looksLeft[type[i]] === 0 || stack[i] === NONE) continue;
+      looksLeft[type[i]]--;
+      sites[type[i]]?.set(stacks.address[stack[i]], time[i]);
+    }
   }
   return types.flatMap(({ handle, name }, row) => {
     const seen = sites[row];

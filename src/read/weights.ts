@@ -1,5 +1,5 @@
 import type { AllocationSource } from '../trace/tables.ts';
-import type { RawAllocations } from './nettrace/capture.ts';
+import type { AllocationPart } from './nettrace/capture.ts';
 
 /**
  * Mean bytes between samples of the runtime's randomized sampling and the stride of its ticks: 100 KiB for both
@@ -7,33 +7,34 @@ import type { RawAllocations } from './nettrace/capture.ts';
  */
 export const SAMPLING_MEAN_BYTES = 102_400;
 
-/** What the recorded allocations stand for, row by row: estimated bytes, and objects (never below 1). */
+/** What recorded allocations stand for, row by row: estimated bytes, and objects (never below 1). */
 export interface Weights {
   readonly bytes: Float64Array;
   readonly count: Float64Array;
 }
 
-type Sizes = Pick<RawAllocations, 'length' | 'objectSize' | 'amount'>;
+type Sizes = Pick<AllocationPart, 'length' | 'objectSize' | 'amount'>;
 
 /**
+ * Writes the weights of a part's rows to the rows of `into` from `at` on.
+ *
  * Randomized sampling picks every byte with probability 1/mean, so an object of s bytes is recorded with
  * p = 1 − exp(−s/mean): it stands for 1/p objects and s/p bytes (Horvitz–Thompson). A tick states the bytes since the
  * last one itself, in objects of the size it saw. An exact event, and a tick without a size, count as one.
  */
-export function weightsOf(source: AllocationSource, { length, objectSize, amount }: Sizes): Weights {
-  const count = new Float64Array(length).fill(1);
+export function weigh(source: AllocationSource, part: Sizes, into: Weights, at: number): void {
+  const { length, objectSize, amount } = part;
+  const { bytes, count } = into;
+  bytes.set(amount, at);
+  count.fill(1, at, at + length);
   if (source === 'allocation-sampled') {
-    const bytes = new Float64Array(length);
     for (let i = 0; i < length; i++) {
-      if (objectSize[i] > 0) count[i] = 1 / -Math.expm1(-objectSize[i] / SAMPLING_MEAN_BYTES);
-      bytes[i] = objectSize[i] * count[i];
+      if (objectSize[i] > 0) count[at + i] = 1 / -Math.expm1(-objectSize[i] / SAMPLING_MEAN_BYTES);
+      bytes[at + i] = objectSize[i] * count[at + i];
     }
-    return { bytes, count };
-  }
-  if (source === 'allocation-tick') {
+  } else if (source === 'allocation-tick') {
     for (let i = 0; i < length; i++) {
-      if (objectSize[i] > 0) count[i] = Math.max(1, amount[i] / objectSize[i]);
+      if (objectSize[i] > 0) count[at + i] = Math.max(1, amount[i] / objectSize[i]);
     }
   }
-  return { bytes: amount, count };
 }

@@ -8,6 +8,7 @@ import { openTrace } from '../../src/read/open.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { dotnetTrace, type JudgedAllocations, judgeStream, judgeTraceLog } from '../support/judges.ts';
 import { memsurge, scratchFolder } from '../support/memsurge.ts';
+import { rowsOf } from '../support/rows.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
 
 /** What our reader says, in the terms of the judge. */
@@ -17,13 +18,14 @@ function allocationsOf(capture: StreamCapture): JudgedAllocations {
   let count = 0;
   for (const { allocations, types: names } of capture.processes) {
     count += allocations.length;
-    for (let i = 0; i < allocations.length; i++) {
-      const type = names[allocations.type[i]].name;
+    const rows = rowsOf(allocations);
+    for (let i = 0; i < rows.length; i++) {
+      const type = names[rows.type[i]].name;
       const total = types.get(type) ?? { type, count: 0, bytes: 0 };
       types.set(type, total);
       total.count++;
-      total.bytes += allocations.amount[i];
-      bytes += allocations.amount[i];
+      total.bytes += rows.amount[i];
+      bytes += rows.amount[i];
     }
   }
   return { count, bytes, types: [...types.values()] };

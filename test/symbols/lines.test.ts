@@ -7,6 +7,7 @@ import { fileImages, type ImageSource } from '../../src/symbols/images.ts';
 import { createResolver, type ResolvedFrame } from '../../src/symbols/resolve.ts';
 import { NONE } from '../../src/trace/tables.ts';
 import { scratchFolder } from '../support/memsurge.ts';
+import { rowsOf } from '../support/rows.ts';
 import { buildShapes, type Recorded, recordByRuntime } from './programs.ts';
 
 interface Allocation {
@@ -36,7 +37,8 @@ beforeAll(async () => {
 /** Sizes tell the allocations apart: the program printed what each of them should be. */
 function allocations({ output, capture, code }: Recorded, bundle: SymbolBundle): Allocation[] {
   const resolver = createResolver(code, bundle);
-  const { allocations: events, stacks } = capture;
+  const { stacks } = capture;
+  const events = rowsOf(capture.allocations);
   return output
     .filter((cells) => cells[0] === 'allocated')
     .map(([, length, name, , line]) => {

@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createNettraceReader } from '../../../src/read/nettrace/index.ts';
 import { TraceError } from '../../../src/trace/errors.ts';
+import { rowsOf } from '../../support/rows.ts';
 import { FORMATS, nameOf, STACKS, type Tick, TYPE_NAMES, tickStream } from './streams.ts';
 
 /** What reading one small damaged stream may allocate beside its own bytes. */
@@ -49,11 +50,12 @@ function survive(bytes: Uint8Array, chunk: number, summaryOnly: boolean): 'read'
     );
     expect(rows).toBeLessThanOrEqual(bytes.length * capture.processes.length);
     for (const { allocations, threads, types, stacks } of capture.processes) {
-      for (let i = 0; i < allocations.length; i++) {
-        expect(threads[allocations.thread[i]]).toBeDefined();
-        expect(types[allocations.type[i]]).toBeDefined();
-        expect(allocations.stack[i]).toBeLessThan(stacks.length);
-        if (i > 0) expect(allocations.time[i]).toBeGreaterThanOrEqual(allocations.time[i - 1]);
+      const rows = rowsOf(allocations);
+      for (let i = 0; i < rows.length; i++) {
+        expect(threads[rows.thread[i]]).toBeDefined();
+        expect(types[rows.type[i]]).toBeDefined();
+        expect(rows.stack[i]).toBeLessThan(stacks.length);
+        if (i > 0) expect(rows.time[i]).toBeGreaterThanOrEqual(rows.time[i - 1]);
       }
     }
     return 'read';
