@@ -66,6 +66,7 @@ function syntheticTrace(rows: number): Trace {
     end: Number.POSITIVE_INFINITY,
     exit: '',
     allocationSource: 'allocation-sampled',
+    nativeSource: 'none',
   });
   const modules = ['app', 'lib', 'System.Private.CoreLib'].map((name, i) => builder.module(name, '', i === 2));
   const file = builder.file('/src/App.cs');

@@ -1,7 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { defaultMetric } from '../query/parts.ts';
 import { TraceError } from '../trace/errors.ts';
 import { HEAPS, KINDS } from '../trace/kinds.ts';
+import type { Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, METRICS, UNITS, type View } from '../trace/view.ts';
+import type { Shell } from './shell.ts';
 
 /** What the flags of a reading command parse to. */
 export interface ViewOptions {
@@ -14,7 +17,8 @@ export interface ViewOptions {
   readonly process: readonly string[];
   readonly from: number;
   readonly to: number;
-  readonly metric: View['metric'];
+  /** Absent: what is asked first of the kinds of memory in the view. */
+  readonly metric?: View['metric'];
   readonly unit: View['unit'];
   readonly hideSystem?: true;
   readonly limit?: number;
@@ -33,7 +37,12 @@ export function addViewOptions(command: Command, limit: string): Command {
     .addOption(texts('--process <name>', 'only this process, by name or pid'))
     .addOption(time('--from <time>', 'from this moment of the recording, for example 2.5s', DEFAULT_VIEW.from))
     .addOption(time('--to <time>', 'up to this moment, for example 300ms', DEFAULT_VIEW.to))
-    .addOption(new Option('--metric <metric>', 'what is counted').choices(METRICS).default(DEFAULT_VIEW.metric))
+    .addOption(
+      new Option(
+        '--metric <metric>',
+        'what is counted (default: unreleased for native memory, else allocated)',
+      ).choices(METRICS),
+    )
     .addOption(new Option('--unit <unit>', 'what is measured').choices(UNITS).default(DEFAULT_VIEW.unit))
     .option('--hide-system', 'fold code of the runtime and framework into the user function that called it')
     .addOption(new Option('--limit <n>', limit).argParser(parseLimit))
@@ -45,8 +54,21 @@ Filters can be given several times: values of one flag are alternatives, differe
 A name selects what is called exactly so, else what a pattern with * matches, else what ends in that part, else what
 contains it.`;
 
-/** @throws TraceError when the range is empty. */
-export function viewFrom(options: ViewOptions): View {
+/**
+ * The trace at `path` and the view that the flags make of it.
+ * @throws TraceError when the flags make no view, or there is no readable trace.
+ */
+export async function openView(
+  shell: Shell,
+  path: string,
+  options: ViewOptions,
+): Promise<{ readonly trace: Trace; readonly view: View }> {
+  const view = viewFrom(options);
+  const trace = await shell.open(path);
+  return { trace, view: { ...view, metric: options.metric ?? defaultMetric(trace, view.kinds) } };
+}
+
+function viewFrom(options: ViewOptions): View {
   if (options.from > options.to) throw new TraceError('--from is later than --to, so no time is left between them');
   return {
     processes: options.process,
@@ -59,7 +81,7 @@ export function viewFrom(options: ViewOptions): View {
     modules: options.module,
     functions: options.function,
     hideSystem: options.hideSystem ?? false,
-    metric: options.metric,
+    metric: options.metric ?? DEFAULT_VIEW.metric,
     unit: options.unit,
   };
 }
@@ -77,7 +99,7 @@ export function viewFlags(view: View): string {
     ...list('--function', view.functions),
     ...(view.from > 0 ? [`--from ${view.from}ns`] : []),
     ...(view.to < Number.POSITIVE_INFINITY ? [`--to ${view.to}ns`] : []),
-    ...(view.metric === DEFAULT_VIEW.metric ? [] : [`--metric ${view.metric}`]),
+    `--metric ${view.metric}`,
     ...(view.unit === DEFAULT_VIEW.unit ? [] : [`--unit ${view.unit}`]),
     ...(view.hideSystem ? ['--hide-system'] : []),
   ].join(' ');

@@ -57,7 +57,7 @@ export function figuresOf(
 
 /** The selected allocations summed by stack slot (stack + 1, 0 without a stack). */
 export function sumByStack(trace: Trace, selection: Selection, unit: Unit): Sums {
-  return sumBy(trace, selection, unit, trace.allocations.stack, trace.stacks.length);
+  return sumBy(trace, selection, unit, 'stack', trace.stacks.length);
 }
 
 const wholes = new WeakMap<Trace, Map<Metric, Amount>>();
@@ -68,7 +68,7 @@ function wholeOf(trace: Trace, metric: Metric): Amount {
   let whole = known.get(metric);
   if (whole === undefined) {
     const selection = select(trace, { ...DEFAULT_VIEW, metric });
-    whole = amountOf(totalOf(sumBy(trace, selection, 'bytes', trace.allocations.kind, KINDS.length)), 0);
+    whole = amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
     known.set(metric, whole);
   }
   return whole;

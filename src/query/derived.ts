@@ -1,3 +1,4 @@
+import { KINDS, kindIndex } from '../trace/kinds.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 
 /**
@@ -15,6 +16,12 @@ export interface Derived {
   readonly firstOccurrence: Uint8Array;
   /** The stacks merged by function. */
   callTree(hideSystem: boolean): CallTree;
+  /** 1 per row of KINDS that the trace holds allocations of. */
+  readonly kindsPresent: Uint8Array;
+  /** 1 per row of KINDS with allocations of which it was not recorded when they were released. */
+  readonly kindsWithoutReleases: Uint8Array;
+  /** Per process: when its sampled native heap was at its highest, ns. */
+  readonly peakTimes: Float64Array;
 }
 
 /** Groups 0 … functions − 1 are functions; two more follow. */
@@ -59,6 +66,8 @@ export function derived(trace: Trace): Derived {
     const first = once(() => findFirstOccurrences(trace));
     const functionGroups = [false, true].map((hide) => once(() => groupByFunction(trace, hide, systemFunctions)));
     const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions)));
+    const releases = once(() => findReleases(trace));
+    const peaks = once(() => findPeaks(trace));
     const callTrees = [false, true].map((hide) => once(() => mergeByFunction(trace, hide, systemFunctions)));
     tables = {
       systemFunctions,
@@ -68,6 +77,15 @@ export function derived(trace: Trace): Derived {
         return first();
       },
       callTree: (hide) => callTrees[Number(hide)](),
+      get kindsPresent() {
+        return releases().present;
+      },
+      get kindsWithoutReleases() {
+        return releases().without;
+      },
+      get peakTimes() {
+        return peaks();
+      },
     };
     cache.set(trace, tables);
   }
@@ -204,4 +222,44 @@ function mergeByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array):
     ofSlot[stack + 1] = inside[stack + 1] === NONE ? node(NONE, systemCode) : inside[stack + 1];
   }
   return { length: parents.length, parent: Int32Array.from(parents), group: Int32Array.from(groups), ofSlot };
+}
+
+function findReleases(trace: Trace): { present: Uint8Array; without: Uint8Array } {
+  const { kind, released, length } = trace.allocations;
+  const present = new Uint8Array(KINDS.length);
+  const without = new Uint8Array(KINDS.length);
+  for (let row = 0; row < length; row++) {
+    present[kind[row]] = 1;
+    if (released === undefined || Number.isNaN(released[row])) without[kind[row]] = 1;
+  }
+  for (const counted of trace.native.allocated.kind) present[counted] = 1;
+  return { present, without };
+}
+
+/** Sweeps over allocations and releases of the native heap in time order; a release at the time of an allocation comes first. */
+function findPeaks(trace: Trace): Float64Array {
+  const { allocations, threads, processes } = trace;
+  const { time, bytes, thread, kind, released } = allocations;
+  const at = new Float64Array(processes.length);
+  if (released === undefined) return at;
+  const native = kindIndex('native-heap');
+  const rows = Uint32Array.from(
+    Array.from(kind, (_, row) => row).filter((row) => kind[row] === native && !Number.isNaN(released[row])),
+  );
+  const byRelease = rows.slice().sort((a, b) => released[a] - released[b]);
+  const live = new Float64Array(processes.length);
+  const highest = new Float64Array(processes.length);
+  let next = 0;
+  for (const row of rows) {
+    for (; next < byRelease.length && released[byRelease[next]] <= time[row]; next++) {
+      live[threads.process[thread[byRelease[next]]]] -= bytes[byRelease[next]];
+    }
+    const process = threads.process[thread[row]];
+    live[process] += bytes[row];
+    if (live[process] > highest[process]) {
+      highest[process] = live[process];
+      at[process] = time[row];
+    }
+  }
+  return at;
 }

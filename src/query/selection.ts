@@ -1,46 +1,65 @@
-import { TraceError } from '../trace/errors.ts';
 import { HEAPS, KINDS } from '../trace/kinds.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
-import type { Metric, View } from '../trace/view.ts';
+import type { View } from '../trace/view.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
-
-/** The allocations a view selects: rows [first, end) that pass every filter. */
-export interface Selection {
-  readonly first: number;
-  readonly end: number;
-  readonly filters: readonly RowFilter[];
-  /** Rows from before this moment are subtracted: the metric `net` counts what was released in its range so. */
-  readonly subtractBefore: number;
-  readonly warnings: readonly string[];
-}
+import { type Part, partsOf } from './parts.ts';
 
 /** Keeps the first `length` of `rows` that pass, in place, and returns how many they are. */
 type RowFilter = (rows: Uint32Array, length: number) => number;
 
-/** @throws TraceError when the metric needs release times and the trace has none. */
-export function select(trace: Trace, view: View): Selection {
-  const { allocations } = trace;
-  const warnings: string[] = [];
-  const filters: RowFilter[] = [];
-  const keep = (column: Uint8Array | Int32Array, mask: Uint8Array) => filters.push(maskFilter(column, mask));
+/** The allocations a view selects: of each part the rows that pass its filters. */
+export interface Selection {
+  readonly parts: readonly SelectedPart[];
+  readonly warnings: readonly string[];
+}
 
-  if (view.metric !== 'allocated') filters.push(metricFilter(trace, view));
-  if (view.kinds.length > 0) keep(allocations.kind, slots(KINDS.map((kind) => view.kinds.includes(kind))));
-  if (view.heaps.length > 0) keep(allocations.heap, slots(HEAPS.map((heap) => view.heaps.includes(heap))));
+export interface SelectedPart extends Part {
+  readonly filters: readonly RowFilter[];
+}
+
+/**
+ * @throws TraceError when the metric needs release times and the trace has none.
+ */
+export function select(trace: Trace, view: View): Selection {
+  const { parts, warnings } = partsOf(trace, view);
+  const masks = masksOf(trace, view, warnings);
+  return { parts: parts.map((part) => ({ ...part, filters: filtersOf(part, masks) })), warnings };
+}
+
+type MaskedColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
+
+/** Per column that the view filters: which of its values are selected, see {@link slots}. */
+type Masks = Partial<Record<MaskedColumn, Uint8Array>>;
+
+function masksOf(trace: Trace, view: View, warnings: string[]): Masks {
+  const masks: Masks = {};
+  if (view.kinds.length > 0) masks.kind = slots(KINDS.map((kind) => view.kinds.includes(kind)));
+  if (view.heaps.length > 0) masks.heap = slots(HEAPS.map((heap) => view.heaps.includes(heap)));
   if (view.types.length > 0) {
     const match = matchRows(trace.types.length, (row) => [trace.types.name[row]], view.types, 'types');
     warnings.push(...match.warnings);
-    keep(allocations.type, slots(match.mask));
+    masks.type = slots(match.mask);
   }
-  if (view.threads.length > 0 || view.processes.length > 0) {
-    keep(allocations.thread, slots(threadMask(trace, view, warnings)));
+  if (view.threads.length > 0 || view.processes.length > 0) masks.thread = slots(threadMask(trace, view, warnings));
+  if (view.functions.length > 0 || view.modules.length > 0) masks.stack = stackMask(trace, view, warnings);
+  return masks;
+}
+
+function filtersOf(part: Part, masks: Masks): RowFilter[] {
+  const filters: RowFilter[] = part.counts === undefined ? [] : [countsFilter(part.counts)];
+  for (const [column, mask] of Object.entries(masks) as [MaskedColumn, Uint8Array][]) {
+    filters.push(maskFilter(part.table[column], mask));
   }
-  if (view.functions.length > 0 || view.modules.length > 0) {
-    keep(allocations.stack, stackMask(trace, view, warnings));
-  }
-  const subtractBefore = view.metric === 'net' ? view.from : Number.NEGATIVE_INFINITY;
-  return { ...rowRange(trace, view), filters, subtractBefore, warnings };
+  return filters;
+}
+
+function countsFilter(counts: (row: number) => boolean): RowFilter {
+  return (rows, length) => {
+    let kept = 0;
+    for (let k = 0; k < length; k++) if (counts(rows[k])) rows[kept++] = rows[k];
+    return kept;
+  };
 }
 
 /** Rows per block: its numbers stay in the processor's cache while the filters narrow them. */
@@ -51,10 +70,10 @@ const BLOCK = 1 << 14;
  * or all of [start, start + length) where `rows` is undefined.
  */
 export function forEachBlock(
-  selection: Selection,
+  part: SelectedPart,
   visit: (rows: Uint32Array | undefined, start: number, length: number) => void,
 ): void {
-  const { first, end, filters } = selection;
+  const { first, end, filters } = part;
   if (filters.length === 0) {
     visit(undefined, first, end - first);
     return;
@@ -71,65 +90,6 @@ export function forEachBlock(
 /** 1 per process that the view's `processes` select. */
 export function processMask(trace: Trace, view: View): Match {
   return matchRows(trace.processes.length, processSpellings(trace), view.processes, 'processes');
-}
-
-/** Rows that can matter to the metric, from the time order of the table. */
-function rowRange(trace: Trace, view: View): Pick<Selection, 'first' | 'end'> {
-  const { time } = trace.allocations;
-  const reachesBack = view.metric === 'live' || view.metric === 'net';
-  const first = reachesBack ? 0 : firstAtOrAfter(time, view.from);
-  return {
-    first,
-    end: Math.max(
-      first,
-      partition(time, (t) => t <= view.to),
-    ),
-  };
-}
-
-/** First row of an ascending column of times that is not before `moment`. */
-export function firstAtOrAfter(time: Float64Array, moment: number): number {
-  return partition(time, (t) => t < moment);
-}
-
-/** First index for which `before` is false, in a column where it is true up to some row. */
-function partition(column: Float64Array, before: (value: number) => boolean): number {
-  let low = 0;
-  let high = column.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (before(column[middle])) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** Keeps the rows of {@link rowRange} that a metric other than `allocated` counts. */
-function metricFilter(trace: Trace, view: View): RowFilter {
-  const { time, released } = trace.allocations;
-  if (released === undefined) throw new TraceError(noReleases(view.metric));
-  const { from, metric } = view;
-  // Infinity means alive: keep it above every `to`.
-  const to = Math.min(view.to, Number.MAX_VALUE);
-  const counts = (i: number): boolean => {
-    const gone = released[i] <= to;
-    if (metric === 'temporary') return gone;
-    // What was allocated and released in the range cancels out, and so does what was neither.
-    if (metric === 'net') return time[i] >= from !== (gone && released[i] >= from);
-    return !gone;
-  };
-  return (rows, length) => {
-    let kept = 0;
-    for (let k = 0; k < length; k++) if (counts(rows[k])) rows[kept++] = rows[k];
-    return kept;
-  };
-}
-
-function noReleases(metric: Metric): string {
-  return (
-    `the metric "${metric}" needs to know when memory was released, which this trace did not record; ` +
-    'use --metric allocated, and "memsurge heap" for what the GC still held'
-  );
 }
 
 /** A mask with a place for NONE in front: row r is at r + 1, NONE is never selected. */

@@ -1,6 +1,6 @@
 import type { AllocationTable, Trace } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
-import { forEachBlock, type Selection } from './selection.ts';
+import { forEachBlock, type SelectedPart, type Selection } from './selection.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
@@ -14,27 +14,41 @@ export const COUNT = 1;
 export const VARIANCE = 2;
 export const ROWS = 3;
 
+/** A column of a table of allocations, whose values are rows of another table. */
+export type GroupingColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
+
 /**
  * Sums the selected allocations by the value of `column`: value v is group v + 1, so that NONE is group 0.
  * `values` is the number of values without NONE.
  */
-export function sumBy(
-  trace: Trace,
-  selection: Selection,
-  unit: Unit,
-  column: Int32Array | Uint8Array,
-  values: number,
-): Sums {
+export function sumBy(trace: Trace, selection: Selection, unit: Unit, column: GroupingColumn, values: number): Sums {
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
-  const unknown = threadsWithoutError(trace);
-  forEachBlock(selection, (rows, start, length) => {
-    addRows(sums, column, trace.allocations, unit === 'bytes', rows, start, length);
-    if (selection.subtractBefore > Number.NEGATIVE_INFINITY) {
-      subtractRows(sums, column, trace.allocations, selection.subtractBefore, rows, start, length);
-    }
-    if (unknown !== undefined) markUnknown(sums, column, trace.allocations, unknown, rows, start, length);
-  });
+  for (const part of selection.parts) addPart(sums, trace, part, unit, part.table[column]);
+  if (selection.parts.some((part) => part.sign < 0)) forgetCancelled(sums);
   return sums;
+}
+
+function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, column: Int32Array | Uint8Array): void {
+  const { table } = part;
+  if (part.counted) {
+    forEachBlock(part, (rows, start, length) => addCounted(sums, column, table, part.sign, rows, start, length));
+    return;
+  }
+  const unknown = threadsWithoutError(trace);
+  forEachBlock(part, (rows, start, length) => {
+    addRows(sums, column, table, unit === 'bytes', rows, start, length);
+    if (part.subtractBefore > Number.NEGATIVE_INFINITY) {
+      subtractRows(sums, column, table, part.subtractBefore, rows, start, length);
+    }
+    if (unknown !== undefined) markUnknown(sums, column, table, unknown, rows, start, length);
+  });
+}
+
+/** Groups of which everything was subtracted again hold nothing. The sums of counters are whole numbers, so 0 is exact. */
+function forgetCancelled(sums: Sums): void {
+  for (let at = 0; at < sums.length; at += WIDTH) {
+    if (sums[at] === 0 && sums[at + COUNT] === 0) sums[at + ROWS] = 0;
+  }
 }
 
 // The loops over rows are functions of their own arguments: variables of an enclosing function would be slower here.
@@ -56,6 +70,25 @@ function addRows(
     sums[at] += b;
     sums[at + COUNT] += c;
     if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
+    sums[at + ROWS]++;
+  }
+}
+
+/** Rows that are sums of what was counted have no variance, however many objects they stand for. */
+function addCounted(
+  sums: Sums,
+  column: Int32Array | Uint8Array,
+  { bytes, count }: AllocationTable,
+  sign: 1 | -1,
+  rows: Uint32Array | undefined,
+  start: number,
+  length: number,
+): void {
+  for (let k = 0; k < length; k++) {
+    const row = rows === undefined ? start + k : rows[k];
+    const at = (column[row] + 1) * WIDTH;
+    sums[at] += sign * bytes[row];
+    sums[at + COUNT] += sign * count[row];
     sums[at + ROWS]++;
   }
 }

@@ -2,8 +2,9 @@ import { GENERATIONS, KINDS } from '../trace/kinds.ts';
 import type { ProcessIndex, Series, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { answer, figuresOf } from './answer.ts';
+import { firstAtOrAfter, lastMoment } from './parts.ts';
 import type { Answer, Row } from './rows.ts';
-import { firstAtOrAfter, processMask, type Selection, select } from './selection.ts';
+import { processMask, type SelectedPart, type Selection, select } from './selection.ts';
 import { type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
 
 /** One stretch of time [from, to), ns since the start of the recording; the last one holds its end too. */
@@ -14,6 +15,8 @@ export interface TimelineRow extends Row {
   readonly rss: number | null;
   readonly gcCommitted: number | null;
   readonly gcSize: number | null;
+  /** Native heap: requested and not released. */
+  readonly nativeLive: number | null;
   /** Garbage collections that ended in it, the highest generation among them (null: none), and the time they paused. */
   readonly gcs: number;
   readonly gcDepth: number | null;
@@ -35,6 +38,7 @@ export function timeline(trace: Trace, view: View, buckets: number): Answer<Time
     rss: bucketSeries(trace, processes, seriesOf(trace, 'rss'), bounds, buckets),
     gcCommitted: bucketSeries(trace, processes, committedSeries(trace), bounds, buckets),
     gcSize: bucketSeries(trace, processes, sizeSeries(trace), bounds, buckets),
+    nativeLive: bucketSeries(trace, processes, seriesOf(trace, 'native-live'), bounds, buckets),
   };
   const gcs = bucketGcs(trace, processes, bounds, buckets);
   const width = (bounds.to - bounds.from) / buckets;
@@ -48,6 +52,7 @@ export function timeline(trace: Trace, view: View, buckets: number): Answer<Time
       rss: series.rss[bucket],
       gcCommitted: series.gcCommitted[bucket],
       gcSize: series.gcSize[bucket],
+      nativeLive: series.nativeLive[bucket],
       ...gcs[bucket],
     };
   });
@@ -61,11 +66,10 @@ interface Bounds {
 
 /** The range shown: the view's, cut to the recording; `live` and `net` reach back to what was allocated before. */
 function boundsOf(trace: Trace, view: View): Bounds {
-  const reachesBack = view.metric === 'live' || view.metric === 'net';
-  const { time, length } = trace.allocations;
-  const lastMoment = Math.max(trace.recording.duration, length > 0 ? time[length - 1] : 0);
-  const from = Math.max(0, Math.min(reachesBack ? 0 : view.from, lastMoment));
-  return { from, to: Math.max(from, Math.min(view.to, lastMoment)) };
+  const reachesBack = view.metric === 'live' || view.metric === 'net' || view.metric === 'peak';
+  const last = lastMoment(trace);
+  const from = Math.max(0, Math.min(reachesBack ? 0 : view.from, last));
+  return { from, to: Math.max(from, Math.min(view.to, last)) };
 }
 
 function bucketOf(moment: number, { from, to }: Bounds, buckets: number): number {
@@ -73,20 +77,22 @@ function bucketOf(moment: number, { from, to }: Bounds, buckets: number): number
   return Math.max(0, Math.min(buckets - 1, Math.floor(((moment - from) / (to - from)) * buckets)));
 }
 
-/** Allocations are in time order, so a bucket is a range of rows and is summed as such. */
+/** Allocations are in time order, so a bucket is a range of rows of each part and is summed as such. */
 function sumByTime(trace: Trace, view: View, selection: Selection, bounds: Bounds, buckets: number): Sums {
-  const { time, kind } = trace.allocations;
   const sums: Sums = new Float64Array(buckets * WIDTH);
-  let first = selection.first;
+  let rest = selection.parts;
   for (let bucket = 0; bucket < buckets; bucket++) {
     const until = bounds.from + ((bucket + 1) * (bounds.to - bounds.from)) / buckets;
-    const end =
-      bucket === buckets - 1 ? selection.end : Math.max(first, Math.min(selection.end, firstAtOrAfter(time, until)));
-    const part = { ...selection, first, end };
-    sums.set(totalOf(sumBy(trace, part, view.unit, kind, KINDS.length)), bucket * WIDTH);
-    first = end;
+    const ends = rest.map((part) => (bucket === buckets - 1 ? part.end : endBefore(part, until)));
+    const parts = rest.map((part, i) => ({ ...part, end: ends[i] }));
+    sums.set(totalOf(sumBy(trace, { ...selection, parts }, view.unit, 'kind', KINDS.length)), bucket * WIDTH);
+    rest = rest.map((part, i) => ({ ...part, first: ends[i] }));
   }
   return sums;
+}
+
+function endBefore({ table, first, end }: SelectedPart, moment: number): number {
+  return Math.max(first, Math.min(end, firstAtOrAfter(table.time, moment)));
 }
 
 function seriesOf(trace: Trace, name: Series['name']): readonly Series[] {

@@ -38,15 +38,15 @@ export function top(trace: Trace, view: View, dimension: Dimension, limit = Numb
 
 const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection) => Groups> = {
   kind: (trace, view, selection) => ({
-    sums: sumBy(trace, selection, view.unit, trace.allocations.kind, KINDS.length),
+    sums: sumBy(trace, selection, view.unit, 'kind', KINDS.length),
     label: (group) => ({ name: KINDS[group - 1] }),
   }),
   heap: (trace, view, selection) => ({
-    sums: sumBy(trace, selection, view.unit, trace.allocations.heap, HEAPS.length),
+    sums: sumBy(trace, selection, view.unit, 'heap', HEAPS.length),
     label: (group) => ({ name: HEAPS[group - 1] }),
   }),
   type: (trace, view, selection) => ({
-    sums: sumBy(trace, selection, view.unit, trace.allocations.type, trace.types.length),
+    sums: sumBy(trace, selection, view.unit, 'type', trace.types.length),
     label: (group) => ({ name: group === 0 ? '[no type]' : trace.types.name[group - 1] }),
   }),
   thread: (trace, view, selection) => ({
@@ -69,7 +69,7 @@ const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection
 };
 
 function sumByThread(trace: Trace, view: View, selection: Selection): Sums {
-  return sumBy(trace, selection, view.unit, trace.allocations.thread, trace.threads.length);
+  return sumBy(trace, selection, view.unit, 'thread', trace.threads.length);
 }
 
 function groupByFunction(trace: Trace, view: View, selection: Selection): Groups {

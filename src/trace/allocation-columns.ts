@@ -94,7 +94,7 @@ function concatenated(parts: readonly AllocationTable[]): AllocationTable {
     return column;
   };
   const releasesKnown = parts.some((part) => part.released !== undefined);
-  const never = (part: AllocationTable) => new Float64Array(part.length).fill(Number.POSITIVE_INFINITY);
+  const unknown = (part: AllocationTable) => new Float64Array(part.length).fill(Number.NaN);
   return {
     length,
     time: whole(new Float64Array(length), (part) => part.time),
@@ -105,7 +105,7 @@ function concatenated(parts: readonly AllocationTable[]): AllocationTable {
     stack: whole(new Int32Array(length), (part) => part.stack),
     bytes: whole(new Float64Array(length), (part) => part.bytes),
     count: whole(new Float64Array(length), (part) => part.count),
-    ...(releasesKnown && { released: whole(new Float64Array(length), (part) => part.released ?? never(part)) }),
+    ...(releasesKnown && { released: whole(new Float64Array(length), (part) => part.released ?? unknown(part)) }),
   };
 }
 

@@ -8,6 +8,8 @@ import {
   type FrameIndex,
   type FunctionIndex,
   type ModuleIndex,
+  type NativeSource,
+  type NativeTables,
   NONE,
   type ProcessIndex,
   type Recording,
@@ -28,6 +30,7 @@ interface ProcessRow {
   end: number;
   exit: string;
   allocationSource: AllocationSource;
+  nativeSource: NativeSource;
 }
 
 interface GcRow {
@@ -63,6 +66,8 @@ export interface TraceBuilder {
   type(name: string): TypeIndex;
   /** Allocations, in any order; every index column points into the tables of this builder. */
   allocations(part: AllocationTable): void;
+  /** Rows of one of the tables of counted native memory, as `allocations`. */
+  native(table: keyof NativeTables, part: AllocationTable): void;
   gc(row: GcRow): void;
   series(series: Series): void;
   /** The finished, read-only Trace. The builder must not be used afterwards. */
@@ -120,6 +125,12 @@ export function createTraceBuilder(): TraceBuilder {
   const types: string[] = [];
 
   const allocations: AllocationTable[] = [];
+  const native: Record<keyof NativeTables, AllocationTable[]> = {
+    allocated: [],
+    released: [],
+    unreleased: [],
+    peak: [],
+  };
   const gcs: GcRow[] = [];
   const series: Series[] = [];
 
@@ -204,6 +215,10 @@ export function createTraceBuilder(): TraceBuilder {
       allocations.push(part);
     },
 
+    native(table, part) {
+      native[table].push(part);
+    },
+
     gc(row) {
       gcs.push(row);
     },
@@ -242,6 +257,12 @@ export function createTraceBuilder(): TraceBuilder {
         stacks: { length: stackRows.size, prefix: stacks.prefix.finish(), frame: stacks.frame.finish() },
         types: { length: types.length, name: types },
         allocations: joinAllocations(allocations),
+        native: {
+          allocated: joinAllocations(native.allocated),
+          released: joinAllocations(native.released),
+          unreleased: joinAllocations(native.unreleased),
+          peak: joinAllocations(native.peak),
+        },
         gcs: finishGcs(gcs),
         series,
       };
@@ -261,6 +282,7 @@ function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
     end: Float64Array.from(rows, (row) => row.end),
     exit: rows.map((row) => row.exit),
     allocationSource: rows.map((row) => row.allocationSource),
+    nativeSource: rows.map((row) => row.nativeSource),
   };
 }
 

@@ -1,7 +1,14 @@
-import { createAllocationColumns } from './allocation-columns.ts';
+import { type AllocationColumns, createAllocationColumns } from './allocation-columns.ts';
 import { createTraceBuilder, type TraceBuilder } from './builder.ts';
 import { GENERATIONS, HEAPS, type Heap, heapIndex, kindIndex } from './kinds.ts';
-import { type AllocationSource, NONE, type Recording, type StackIndex, type Trace } from './tables.ts';
+import {
+  type AllocationSource,
+  type NativeTables,
+  NONE,
+  type Recording,
+  type StackIndex,
+  type Trace,
+} from './tables.ts';
 
 /**
  * Makes a Trace from a few lines of text, for tests. Columns are separated by two or more spaces; `#` starts a comment.
@@ -14,6 +21,7 @@ import { type AllocationSource, NONE, type Recording, type StackIndex, type Trac
  * gc  1  0.55s  0.56s  gen2  loh=104857600/1024    # size/free
  * rss  0.1s=1000  0.2s=2000
  * native  0.2s  worker  4096 x1                    app!Main > libleak.so!leak (leak.c:8)
+ * native-allocated  0.2s  worker  4096 x3          app!Main > libleak.so!leak (leak.c:8)    # also -released, …
  * ```
  * An allocation is `time  thread  heap  type  bytes[ xCOUNT][ ~RELEASED]  stack from the root`. Modules whose name
  * starts with "System." are system modules. Threads get the numbers 1, 2, … in the order they appear.
@@ -22,6 +30,7 @@ import { type AllocationSource, NONE, type Recording, type StackIndex, type Trac
 export function traceFromText(text: string, recording: Partial<Recording> = {}): Trace {
   const builder = createTraceBuilder();
   const allocations = createAllocationColumns();
+  const counted = new Map<keyof NativeTables, AllocationColumns>();
   const threads = new Map<string, number>();
   let process = NONE;
   let last = 0;
@@ -46,6 +55,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       end: Number.POSITIVE_INFINITY,
       exit: '',
       allocationSource,
+      nativeSource: 'none',
     });
   };
 
@@ -69,7 +79,8 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
         value: Float64Array.from(points, ([, value]) => Number(value)),
       });
     } else {
-      const native = cells[0] === 'native';
+      const native = cells[0].startsWith('native');
+      const into = native && cells[0] !== 'native' ? countedColumns(counted, cells[0].slice(7), line) : allocations;
       const [time, threadName, heap, type, weight, stack] = native
         ? [cells[1], cells[2], 'none', '', cells[3], cells[4]]
         : cells;
@@ -77,7 +88,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       const [bytes, ...modifiers] = weight.split(' ');
       const count = modifiers.find((m) => m.startsWith('x'));
       const released = modifiers.find((m) => m.startsWith('~'));
-      allocations.add(
+      into.add(
         seen(parseTime(time, line)),
         thread(threadName),
         kindIndex(native ? 'native-heap' : 'gc-heap'),
@@ -91,6 +102,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     }
   }
   builder.allocations(allocations.finish());
+  for (const [table, columns] of counted) builder.native(table, columns.finish());
   return builder.finish({
     source: 'memsurge',
     path: '',
@@ -105,6 +117,18 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     warnings: [],
     ...recording,
   });
+}
+
+function countedColumns(
+  all: Map<keyof NativeTables, AllocationColumns>,
+  name: string,
+  line: string,
+): AllocationColumns {
+  if (!['allocated', 'released', 'unreleased', 'peak'].includes(name)) throw new Error(`no such table: "${line}"`);
+  const table = name as keyof NativeTables;
+  const columns = all.get(table) ?? createAllocationColumns();
+  all.set(table, columns);
+  return columns;
 }
 
 /** "0.5s", "20ms", "7ns" in ns. */

@@ -31,6 +31,12 @@ export type AllocationSource =
   | 'allocation-tick-without-size'
   | 'none';
 
+/**
+ * How a process's native allocations were observed: every one (`exact`: counters per stack, no event times), a random
+ * sample by bytes (`sampled`: with times of allocation and release), or not at all.
+ */
+export type NativeSource = 'exact' | 'sampled' | 'none';
+
 interface ProcessTable {
   readonly length: number;
   readonly pid: Int32Array;
@@ -46,6 +52,7 @@ interface ProcessTable {
   /** How it ended in words ("exit code 0", "killed by SIGKILL"), empty when not known. */
   readonly exit: readonly string[];
   readonly allocationSource: readonly AllocationSource[];
+  readonly nativeSource: readonly NativeSource[];
 }
 
 interface ThreadTable {
@@ -125,8 +132,23 @@ export interface AllocationTable {
   readonly bytes: Float64Array;
   /** Estimated objects this row stands for: 1/p for an object recorded with probability p, 1 when exact. */
   readonly count: Float64Array;
-  /** When it was released: ns, Infinity while alive. Absent when releases were not recorded. */
+  /** When it was released: ns, Infinity while alive, NaN where that was not recorded. Absent when it never was. */
   readonly released?: Float64Array;
+}
+
+/**
+ * What the counters of exactly recorded native memory say. All have the shape of allocations; nothing in them is
+ * sampled, and a row stands for `count` objects of `bytes` bytes altogether.
+ */
+export interface NativeTables {
+  /** What a stack allocated between two looks at its counters; `time` is that of the later look. */
+  readonly allocated: AllocationTable;
+  /** What was released, in the same stretch, of all that the stack had ever allocated. */
+  readonly released: AllocationTable;
+  /** What was never released, by the look that saw it first: it was allocated in the stretch before `time`. */
+  readonly unreleased: AllocationTable;
+  /** What a stack held when the native heap of its process was at its highest, at `time`. */
+  readonly peak: AllocationTable;
 }
 
 /** Garbage collections in the order they ended. Columns of bytes hold NaN where the trace does not say. */
@@ -159,8 +181,8 @@ interface GcTable {
 /** One measured quantity of one process over time. */
 export interface Series {
   readonly process: ProcessIndex;
-  /** "rss" (resident set), "rss-peak" is not stored: it is the maximum. */
-  readonly name: 'rss' | 'gc-committed' | 'gc-size';
+  /** "rss" (resident set), "native-live" (requested and not released). A peak is not stored: it is the maximum. */
+  readonly name: 'rss' | 'gc-committed' | 'gc-size' | 'native-live';
   readonly time: Float64Array;
   /** Bytes. */
   readonly value: Float64Array;
@@ -201,6 +223,7 @@ export interface Trace {
   readonly stacks: StackTable;
   readonly types: TypeTable;
   readonly allocations: AllocationTable;
+  readonly native: NativeTables;
   readonly gcs: GcTable;
   readonly series: readonly Series[];
 }

@@ -3,9 +3,10 @@ import type { Heap, Kind } from './kinds.ts';
 /**
  * What is counted, over the range [from, to] of the view:
  * `allocated` in it; `unreleased`: allocated in it and not released by its end; `temporary`: allocated and released in
- * it; `live`: not released by its end, whenever allocated; `net`: allocated minus released in it.
+ * it; `live`: not released by its end, whenever allocated; `net`: allocated minus released in it; `peak`: held when the
+ * native heap of the process was at its highest in the recording.
  */
-export const METRICS = ['allocated', 'unreleased', 'temporary', 'live', 'net'] as const;
+export const METRICS = ['allocated', 'unreleased', 'temporary', 'live', 'net', 'peak'] as const;
 export type Metric = (typeof METRICS)[number];
 
 export const UNITS = ['bytes', 'count'] as const;

@@ -3,8 +3,9 @@ import { expect, test } from 'vitest';
 import { timeline } from '../../src/query/timeline.ts';
 import { top } from '../../src/query/top.ts';
 import { type TreeRow, tree } from '../../src/query/tree.ts';
+import { KINDS } from '../../src/trace/kinds.ts';
 import { NONE, type Trace } from '../../src/trace/tables.ts';
-import { DIMENSIONS, type View } from '../../src/trace/view.ts';
+import { DIMENSIONS, type Metric, type View } from '../../src/trace/view.ts';
 import { traces, views } from './traces.ts';
 
 interface Figures {
@@ -26,6 +27,17 @@ function expectSame(actual: Figures, expected: Figures, trace: Trace): void {
   expect(Math.abs(actual.count - expected.count)).toBeLessThanOrEqual(1e-9 * scale.count);
 }
 
+/** The earliest moment at which the sampled native heap of a process was at its highest; 0 when it never held anything. */
+function peakByDefinition({ allocations, threads }: Trace, process: number): number {
+  const { time, thread, kind, bytes, length } = allocations;
+  const released = (i: number) => allocations.released?.[i] ?? Number.POSITIVE_INFINITY;
+  const rows = Array.from({ length }, (_, i) => i).filter(
+    (i) => KINDS[kind[i]] === 'native-heap' && threads.process[thread[i]] === process,
+  );
+  const liveAt = (t: number) => rows.reduce((sum, i) => sum + (time[i] <= t && released(i) > t ? bytes[i] : 0), 0);
+  return rows.reduce((best, i) => (liveAt(time[i]) > liveAt(best) * (1 + 1e-12) ? time[i] : best), 0);
+}
+
 /** What the view selects, by the definition of its metric and filters, one allocation at a time. */
 function selectedByDefinition(trace: Trace, view: View): Figures {
   const { allocations, threads, types, stacks, frames, functions, modules } = trace;
@@ -40,13 +52,16 @@ function selectedByDefinition(trace: Trace, view: View): Figures {
     const released = allocations.released?.[i] ?? Number.POSITIVE_INFINITY;
     const gone = released !== Number.POSITIVE_INFINITY && released <= view.to;
     const inRange = time >= view.from && time <= view.to;
-    const factor = {
+    const peakAt = peakByDefinition(trace, threads.process[allocations.thread[i]]);
+    const factors: Record<Metric, number> = {
+      peak: time <= view.to && time <= peakAt && released > peakAt ? 1 : 0,
       allocated: inRange ? 1 : 0,
       unreleased: inRange && !gone ? 1 : 0,
       temporary: inRange && gone ? 1 : 0,
       live: time <= view.to && !gone ? 1 : 0,
       net: (inRange ? 1 : 0) - (time <= view.to && gone && released >= view.from ? 1 : 0),
-    }[view.metric];
+    };
+    const factor = factors[view.metric];
     const process = ['one', '2'][threads.process[allocations.thread[i]]];
     const type = allocations.type[i] === NONE ? undefined : types.name[allocations.type[i]];
     const stack = allocations.stack[i];

@@ -8,7 +8,7 @@ import { formatBytes, formatCount, formatError, formatShare } from '../format.ts
 import { headline, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
-import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 
 /** Lines shown before and after the function. */
 const CONTEXT = 2;
@@ -33,8 +33,7 @@ Examples:
   memsurge code app.memsurge 'Shop.Orders.Load' --type 'System.Byte[]'`,
     )
     .action(async (path: string, name: string, options: ViewOptions) => {
-      const view = viewFrom(options);
-      const trace = await shell.open(path);
+      const { trace, view } = await openView(shell, path, options);
       const answer = code(trace, view, name);
       const source = await findSource(trace, answer);
       if (options.json) {

@@ -5,7 +5,7 @@ import { formatBytes, formatTime, wrap } from '../format.ts';
 import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { type Column, formatTable } from '../table.ts';
-import { addViewOptions, type ViewOptions, viewFrom } from '../view-options.ts';
+import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const EXPLANATION =
   'Size is in use plus free; promoted survived the collection; committed is what the OS gave the GC, with free and bookkeeping.';
@@ -30,8 +30,7 @@ Examples:
   memsurge heap app.memsurge --limit 50 --from 10s`,
     )
     .action(async (path: string, options: ViewOptions) => {
-      const view = viewFrom(options);
-      const trace = await shell.open(path);
+      const { trace, view } = await openView(shell, path, options);
       const limit = options.limit ?? (options.json ? undefined : DEFAULT_GCS);
       const answer = heap(trace, view, limit === undefined ? undefined : Math.max(FEWEST_GCS, limit));
       if (options.json) printJson(shell, answer);

@@ -14,7 +14,7 @@ import type { Dimension } from '../../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime, wrap } from '../format.ts';
 import { accuracyText, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
-import { addViewOptions, FILTER_HELP, shellWord, type ViewOptions, viewFlags, viewFrom } from '../view-options.ts';
+import { addViewOptions, FILTER_HELP, openView, shellWord, type ViewOptions, viewFlags } from '../view-options.ts';
 
 /** Processes with a sentence of their own; the rest are counted. */
 const DEFAULT_PROCESSES = 3;
@@ -34,8 +34,7 @@ Examples:
   memsurge report app.memsurge --from 10s --process shop`,
     )
     .action(async (path: string, options: ViewOptions) => {
-      const view = viewFrom(options);
-      const trace = await shell.open(path);
+      const { trace, view } = await openView(shell, path, options);
       const answer = report(trace, view);
       if (options.json) {
         printJson(shell, answer);

@@ -4,7 +4,7 @@ import { type TimelineRow, timeline } from '../../query/timeline.ts';
 import { formatBytes, formatCount, formatTime, sparkline } from '../format.ts';
 import { headline, printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
-import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 
 const LABEL_WIDTH = 14;
 const FIGURE_WIDTH = 22;
@@ -30,8 +30,7 @@ Examples:
   memsurge timeline app.memsurge --json --limit 1000`,
     )
     .action(async (path: string, options: ViewOptions) => {
-      const view = viewFrom(options);
-      const trace = await shell.open(path);
+      const { trace, view } = await openView(shell, path, options);
       const answer = timeline(trace, view, options.limit ?? (options.json ? DEFAULT_STRETCHES : chartWidth(shell)));
       if (options.json) {
         printJson(shell, answer);

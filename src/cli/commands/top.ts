@@ -5,7 +5,7 @@ import type { Trace } from '../../trace/tables.ts';
 import { DIMENSIONS, type Dimension, type View } from '../../trace/view.ts';
 import { formatRows, headline, printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
-import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 
 /** The Filters panel: what to narrow by, a few rows of each. */
 const PANEL: readonly Dimension[] = ['kind', 'heap', 'type', 'thread', 'function'];
@@ -33,8 +33,7 @@ Examples:
   memsurge top app.memsurge --by line --hide-system --from 2s --to 5s`,
     )
     .action(async (path: string, options: ViewOptions & { by?: Dimension }) => {
-      const view = viewFrom(options);
-      const trace = await shell.open(path);
+      const { trace, view } = await openView(shell, path, options);
       if (options.by === undefined) printPanel(shell, trace, view, options);
       else printTop(shell, trace, view, options.by, options);
     });

@@ -4,7 +4,7 @@ import { formatBytes, formatCount, formatError, formatShare } from '../format.ts
 import { headline, NOTHING, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
-import { addViewOptions, FILTER_HELP, type ViewOptions, viewFrom } from '../view-options.ts';
+import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 
 const DEFAULT_NODES = 40;
 const DEFAULT_JSON_NODES = 1000;
@@ -30,8 +30,7 @@ Examples:
   memsurge tree app.memsurge --callers --type 'System.Byte[]'`,
     )
     .action(async (path: string, options: ViewOptions & { callers?: true }) => {
-      const view = viewFrom(options);
-      const trace = await shell.open(path);
+      const { trace, view } = await openView(shell, path, options);
       const limit = options.limit ?? (options.json ? DEFAULT_JSON_NODES : DEFAULT_NODES);
       const answer = tree(trace, view, options.callers ? 'callers' : 'callees', limit);
       if (options.json) {

@@ -1,0 +1,181 @@
+import { TraceError } from '../trace/errors.ts';
+import { KIND_LABELS, KINDS, type Kind } from '../trace/kinds.ts';
+import type { AllocationTable, Trace } from '../trace/tables.ts';
+import type { Metric, View } from '../trace/view.ts';
+import { derived } from './derived.ts';
+
+/**
+ * What a metric adds up. Events know when each block was allocated and released; the counters of exact native recording
+ * know sums per stack and stretch of time, so that some of their rows are subtracted.
+ */
+export interface Part {
+  readonly table: AllocationTable;
+  /** Rows [first, end) of the table, which is in time order. */
+  readonly first: number;
+  readonly end: number;
+  /** Of these, the rows that count; undefined: all. */
+  readonly counts?: (row: number) => boolean;
+  readonly sign: 1 | -1;
+  /** Rows from before this moment are subtracted: what was released in the range of the metric `net`. */
+  readonly subtractBefore: number;
+  /** The rows are sums and not samples, so that their error is none whatever they stand for. */
+  readonly counted: boolean;
+}
+
+/** Kinds of memory that the agent records; the others are the runtime's. */
+const NATIVE_KINDS: readonly Kind[] = ['native-heap', 'mapped'];
+
+/** What is asked of native memory first is what was never released, of the GC heap who allocated. */
+export function defaultMetric(trace: Trace, kinds: readonly Kind[]): Metric {
+  const asked = kinds.length > 0 ? kinds : KINDS.filter((_, kind) => derived(trace).kindsPresent[kind] === 1);
+  return asked.length > 0 && asked.every((kind) => NATIVE_KINDS.includes(kind)) ? 'unreleased' : 'allocated';
+}
+
+/** @throws TraceError when the trace cannot answer the view's metric, with the reason. */
+export function partsOf(trace: Trace, view: View): { parts: Part[]; warnings: string[] } {
+  const warnings: string[] = [];
+  const parts = eventParts(trace, view, warnings);
+  const wantsNative = view.kinds.length === 0 || view.kinds.some((kind) => NATIVE_KINDS.includes(kind));
+  if (wantsNative && trace.native.allocated.length > 0) parts.push(...countedParts(trace, view));
+  return { parts, warnings };
+}
+
+function eventParts(trace: Trace, view: View, warnings: string[]): Part[] {
+  const table = trace.allocations;
+  const { metric } = view;
+  const reachesBack = metric === 'live' || metric === 'net' || metric === 'peak';
+  const first = reachesBack ? 0 : firstAtOrAfter(table.time, view.from);
+  const end = Math.max(first, firstAfter(table.time, view.to));
+  const part: Part = {
+    table,
+    first,
+    end,
+    sign: 1,
+    subtractBefore: metric === 'net' ? view.from : Number.NEGATIVE_INFINITY,
+    counted: false,
+  };
+  if (metric === 'allocated') return [part];
+  const { released } = table;
+  if (!leaveOutUnreleasable(trace, view, warnings) || released === undefined) return [];
+  return [{ ...part, counts: countsByRelease(trace, view, released) }];
+}
+
+/**
+ * Rows of kinds whose releases were not recorded cannot count: says so where other kinds remain. False when none remain.
+ * @throws TraceError when nothing else was asked for.
+ */
+function leaveOutUnreleasable(trace: Trace, view: View, warnings: string[]): boolean {
+  const { kindsPresent, kindsWithoutReleases } = derived(trace);
+  const asked = (kind: Kind) => view.kinds.length === 0 || view.kinds.includes(kind);
+  const present = KINDS.filter((kind, row) => kindsPresent[row] === 1 && asked(kind));
+  const unknown = present.filter((kind) => kindsWithoutReleases[KINDS.indexOf(kind)] === 1);
+  if (unknown.length === 0) return true;
+  if (unknown.length === present.length) throw new TraceError(noReleases(view.metric));
+  const left = unknown.map((kind) => KIND_LABELS[kind]).join(', ');
+  warnings.push(`${left} are left out: this trace did not record when they were released`);
+  return present.some((kind) => !unknown.includes(kind));
+}
+
+function noReleases(metric: Metric): string {
+  return (
+    `the metric "${metric}" needs to know when memory was released, which this trace did not record; ` +
+    'use --metric allocated, and "memsurge heap" for what the GC still held'
+  );
+}
+
+/** Which rows a metric other than `allocated` counts. A release that was not recorded is NaN, and such a row never counts. */
+function countsByRelease(trace: Trace, view: View, released: Float64Array): (row: number) => boolean {
+  const { time, thread } = trace.allocations;
+  const { from, metric } = view;
+  // Infinity means alive: keep it above every `to`.
+  const to = Math.min(view.to, Number.MAX_VALUE);
+  switch (metric) {
+    case 'temporary':
+      return (row) => released[row] <= to;
+    case 'net':
+      // What was allocated and released in the range cancels out, and so does what was neither.
+      return (row) =>
+        time[row] >= from !== (released[row] <= to && released[row] >= from) && !Number.isNaN(released[row]);
+    case 'peak': {
+      const { peakTimes } = derived(trace);
+      return (row) => {
+        const at = peakTimes[trace.threads.process[thread[row]]];
+        return time[row] <= at && released[row] > at;
+      };
+    }
+    default:
+      return (row) => released[row] > to;
+  }
+}
+
+function countedParts(trace: Trace, view: View): Part[] {
+  const { allocated, released, unreleased, peak } = trace.native;
+  const { from, to, metric } = view;
+  const fromStart = from <= 0;
+  const toEnd = to >= lastMoment(trace);
+  switch (metric) {
+    case 'allocated':
+      return [inRange(allocated, from, to, 1)];
+    case 'net':
+      return [inRange(allocated, from, to, 1), inRange(released, from, to, -1)];
+    case 'live':
+      return [inRange(allocated, 0, to, 1), inRange(released, 0, to, -1)];
+    case 'unreleased':
+      if (fromStart) return [inRange(allocated, 0, to, 1), inRange(released, 0, to, -1)];
+      if (toEnd) return [inRange(unreleased, from, to, 1)];
+      break;
+    case 'temporary':
+      if (fromStart) return [inRange(released, 0, to, 1)];
+      if (toEnd) return [inRange(allocated, from, to, 1), inRange(unreleased, from, to, -1)];
+      break;
+    case 'peak':
+      if (fromStart && toEnd) return [inRange(peak, 0, to, 1)];
+      throw new TraceError(
+        'the peak of exact native recording is known for the whole recording only: leave out --from and --to',
+      );
+  }
+  throw new TraceError(
+    `exact native recording keeps no event times, so "${metric}" needs a range that begins with the recording or ends ` +
+      'with it; leave out --from or --to, use --metric net, or record with --native sampled',
+  );
+}
+
+function inRange(table: AllocationTable, from: number, to: number, sign: 1 | -1): Part {
+  const first = firstAtOrAfter(table.time, from);
+  return {
+    table,
+    first,
+    end: Math.max(first, firstAfter(table.time, to)),
+    sign,
+    subtractBefore: Number.NEGATIVE_INFINITY,
+    counted: true,
+  };
+}
+
+/** Time of the last row of any table. */
+export function lastMoment(trace: Trace): number {
+  const { allocated, released, unreleased } = trace.native;
+  const ends = [trace.allocations, allocated, released, unreleased].map((table) => table.time.at(-1) ?? 0);
+  return Math.max(trace.recording.duration, ...ends);
+}
+
+/** First row of an ascending column of times that is not before `moment`. */
+export function firstAtOrAfter(time: Float64Array, moment: number): number {
+  return partition(time, (t) => t < moment);
+}
+
+function firstAfter(time: Float64Array, moment: number): number {
+  return partition(time, (t) => t <= moment);
+}
+
+/** First index for which `before` is false, in a column where it is true up to some row. */
+function partition(column: Float64Array, before: (value: number) => boolean): number {
+  let low = 0;
+  let high = column.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (before(column[middle])) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

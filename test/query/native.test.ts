@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { defaultMetric } from '../../src/query/parts.ts';
+import { top } from '../../src/query/top.ts';
+import { tree } from '../../src/query/tree.ts';
+import { traceFromText } from '../../src/trace/from-text.ts';
+import { DEFAULT_VIEW, type Metric, type View } from '../../src/trace/view.ts';
+
+const NATIVE: View = { ...DEFAULT_VIEW, kinds: ['native-heap'] };
+
+/** Exact counters: `leak` keeps 3 of 5 blocks, `scratch` gives all back; the recorder looked at 1, 2 and 3 s. */
+const counted = traceFromText(`
+process  100  server  allocation-sampled
+0.5s  main  loh  System.Byte[]  1000000  app!Main
+native-allocated    1s  worker  300 x3   server!main > server!leak (leak.c:8)
+native-allocated    2s  worker  200 x2   server!main > server!leak (leak.c:8)
+native-allocated    2s  main    900 x9   server!main > server!scratch (leak.c:20)
+native-released     2s  main    500 x5   server!main > server!scratch (leak.c:20)
+native-released     3s  main    400 x4   server!main > server!scratch (leak.c:20)
+native-released     3s  worker  200 x2   server!main > server!leak (leak.c:8)
+native-unreleased   1s  worker  200 x2   server!main > server!leak (leak.c:8)
+native-unreleased   2s  worker  100 x1   server!main > server!leak (leak.c:8)
+native-peak         2s  worker  500 x5   server!main > server!leak (leak.c:8)
+native-peak         2s  main    400 x4   server!main > server!scratch (leak.c:20)
+`);
+
+const byFunction = (view: Partial<View>) =>
+  Object.fromEntries(top(counted, { ...NATIVE, ...view }, 'function').rows.map((row) => [row.name, row.bytes]));
+
+test('every metric of counted native memory, over the whole recording', () => {
+  const totals: Record<Metric, number> = {
+    allocated: 1400,
+    unreleased: 300,
+    temporary: 1100,
+    live: 300,
+    net: 300,
+    peak: 900,
+  };
+  for (const [metric, bytes] of Object.entries(totals)) {
+    const answer = top(counted, { ...NATIVE, metric: metric as Metric }, 'function');
+    expect([metric, answer.total.bytes, answer.accuracy]).toEqual([metric, bytes, 'exact']);
+  }
+  expect(byFunction({ metric: 'unreleased' })).toEqual({ leak: 300, main: 0 });
+  expect(byFunction({ metric: 'peak' })).toEqual({ leak: 500, scratch: 400, main: 0 });
+});
+
+test('ranges: what can be known from counters is answered, what cannot is refused', () => {
+  const SECOND = 1e9;
+  expect(byFunction({ metric: 'unreleased', from: 1.5 * SECOND })).toEqual({ leak: 100, main: 0 });
+  expect(byFunction({ metric: 'temporary', from: 1.5 * SECOND })).toEqual({ scratch: 900, leak: 100, main: 0 });
+  expect(byFunction({ metric: 'live', to: 2 * SECOND })).toEqual({ leak: 500, scratch: 400, main: 0 });
+  expect(byFunction({ metric: 'net', from: 1.5 * SECOND, to: 2 * SECOND })).toEqual({
+    scratch: 400,
+    leak: 200,
+    main: 0,
+  });
+  const inside: Partial<View> = { from: 1.5 * SECOND, to: 2.5 * SECOND };
+  expect(() => byFunction({ ...inside, metric: 'unreleased' })).toThrow('keeps no event times');
+  expect(() => byFunction({ ...inside, metric: 'peak' })).toThrow('whole recording only');
+});
+
+test('a tree shows what is left, and filters narrow counters as they narrow events', () => {
+  const { rows } = tree(counted, { ...NATIVE, metric: 'unreleased' }, 'callees');
+  expect(rows.map((row) => [row.name, row.bytes, row.children.map((child) => child.name)])).toEqual([
+    ['main', 300, ['leak']],
+  ]);
+  expect(byFunction({ threads: ['main'] })).toEqual({ scratch: 900, main: 0 });
+  expect(byFunction({ functions: ['leak'] })).toEqual({ leak: 500, main: 0 });
+});
+
+test('kinds are asked for what they can tell', () => {
+  expect(defaultMetric(counted, ['native-heap'])).toBe('unreleased');
+  expect(defaultMetric(counted, ['gc-heap'])).toBe('allocated');
+  expect(defaultMetric(counted, [])).toBe('allocated');
+  const { total, warnings } = top(counted, { ...DEFAULT_VIEW, metric: 'unreleased' }, 'kind');
+  expect(total.bytes).toBe(300);
+  expect(warnings).toContainEqual(expect.stringContaining('.NET memory allocations are left out'));
+  expect(() => top(counted, { ...DEFAULT_VIEW, kinds: ['gc-heap'], metric: 'unreleased' }, 'kind')).toThrow(
+    'did not record',
+  );
+});
+
+test('sampled native memory: releases are known, and the peak is who held it then', () => {
+  const sampled = traceFromText(`
+process  100  server  none
+native  1s  worker  65536 x64 ~3s   server!main > server!spike
+native  2s  worker  65536 x64       server!main > server!leak
+native  4s  worker  65536 x64 ~5s   server!main > server!late
+`);
+  expect(defaultMetric(sampled, [])).toBe('unreleased');
+  const names = (metric: Metric) =>
+    top(sampled, { ...DEFAULT_VIEW, metric }, 'function').rows.flatMap((row) => (row.bytes > 0 ? [row.name] : []));
+  expect(names('peak').sort()).toEqual(['leak', 'spike']);
+  expect(names('unreleased')).toEqual(['leak']);
+});
