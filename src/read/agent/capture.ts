@@ -1,0 +1,108 @@
+import type { RawStacks } from '../nettrace/capture.ts';
+
+/** What the agent's file holds, before names. Times are CLOCK_MONOTONIC ns, sizes bytes as the program asked for them. */
+export interface AgentCapture {
+  readonly pid: number;
+  readonly parentPid: number;
+  readonly mode: 'exact' | 'sampled';
+  readonly attached: boolean;
+  readonly startTime: number;
+  /** NaN when the process ended without telling. */
+  readonly endTime: number;
+  /** Mean of the sampling at the end. */
+  readonly meanBytes: number;
+  readonly executable: string;
+  readonly commandLine: string;
+  /** Another allocator came first, so that malloc was not seen. */
+  readonly shadowed: boolean;
+  readonly losses: AgentLosses;
+  readonly threads: readonly AgentThread[];
+  readonly modules: readonly AgentModule[];
+  /** One row per node of the agent's trie; rows that are a thread's root have no address and are nobody's prefix. */
+  readonly stacks: RawStacks;
+  /** When each address of `stacks` was seen first. */
+  readonly seen: Float64Array;
+  readonly sites: AgentSites;
+  readonly blocks: AgentBlocks;
+  readonly samples: AgentSamples;
+  /** Highest requested bytes of the native heap in exact mode, and when. */
+  readonly peakBytes: number;
+  readonly peakTime: number;
+  /** The recorder's last look, from 1; 0 when nobody looked. */
+  readonly tick: number;
+}
+
+/** See layout_losses. */
+export interface AgentLosses {
+  readonly droppedCount: number;
+  readonly droppedBytes: number;
+  readonly stacklessCount: number;
+  readonly unknownFreedCount: number;
+  readonly missedFreeCount: number;
+  readonly skippedCount: number;
+}
+
+export interface AgentThread {
+  readonly osId: number;
+  readonly name: string;
+}
+
+/** An ELF image: address − bias is the address in the file's own program headers. */
+export interface AgentModule {
+  readonly path: string;
+  /** Lower-case hex, empty without one. */
+  readonly buildId: string;
+  readonly start: number;
+  readonly end: number;
+  readonly bias: number;
+  readonly from: number;
+  /** Infinity while mapped. */
+  readonly to: number;
+}
+
+/**
+ * The places that allocate: a stack with its kind of memory, by the agent's row numbers (row 0 is unused). Columns of
+ * counters are sums since the start.
+ */
+export interface AgentSites {
+  readonly length: number;
+  /** Row of `stacks`, NONE when only the thread is known. */
+  readonly stack: Int32Array;
+  /** Row of `threads`. */
+  readonly thread: Int32Array;
+  /** Row of KINDS. */
+  readonly kind: Uint8Array;
+  readonly allocatedBytes: Float64Array;
+  readonly allocatedCount: Float64Array;
+  readonly freedBytes: Float64Array;
+  readonly freedCount: Float64Array;
+  /** Blocks freed by the very next allocation event of their thread. */
+  readonly temporaryCount: Float64Array;
+  /** Live bytes when the native heap was at its peak; 0 for other kinds. */
+  readonly peakBytes: Float64Array;
+  /** Stacks of which frames are missing: too deep, or not walked to the thread's root. */
+  readonly truncated: number;
+  readonly broken: number;
+}
+
+/** What was live at the end, summed by site and by the recorder's tick at the allocation. */
+export interface AgentBlocks {
+  readonly length: number;
+  readonly site: Int32Array;
+  readonly tick: Int32Array;
+  readonly bytes: Float64Array;
+  readonly count: Float64Array;
+}
+
+/** Sampled blocks in the order of their allocation. */
+export interface AgentSamples {
+  readonly length: number;
+  readonly address: Float64Array;
+  readonly size: Float64Array;
+  readonly time: Float64Array;
+  /** Infinity while it lives. */
+  readonly released: Float64Array;
+  readonly site: Int32Array;
+  /** Mean of the sampling at that moment: recorded with probability 1 − exp(−size / mean). */
+  readonly meanBytes: Float64Array;
+}

@@ -1,0 +1,154 @@
+import { type Float64Column, float64Column, type Int32Column, int32Column } from '../../trace/columns.ts';
+import { kindIndex } from '../../trace/kinds.ts';
+import type { AgentCapture } from './capture.ts';
+import type { Looks } from './looks.ts';
+
+/** Rows of one of the Trace's native tables before names, in time order. Times are monotonic ns. */
+export interface CountedRows {
+  readonly length: number;
+  readonly time: Float64Array;
+  /** Row of the capture's `sites`. */
+  readonly site: Int32Array;
+  readonly bytes: Float64Array;
+  readonly count: Float64Array;
+}
+
+/** What counters and looks together say, as the Trace wants it (`NativeTables`). */
+export interface NativeCounts {
+  readonly allocated: CountedRows;
+  readonly released: CountedRows;
+  readonly unreleased: CountedRows;
+  readonly peak: CountedRows;
+}
+
+/**
+ * The counters as rows over time: what changed between two looks has the time of the later one, and what changed after
+ * the last look that of `end`. In sampled mode these are the mappings only, since blocks have events.
+ */
+export function countNative(capture: AgentCapture, looks: Looks | undefined, end: number): NativeCounts {
+  const { sites, blocks } = capture;
+  const allocated = createRows();
+  const released = createRows();
+  const seen = {
+    allocatedBytes: new Float64Array(sites.length),
+    allocatedCount: new Float64Array(sites.length),
+    freedBytes: new Float64Array(sites.length),
+    freedCount: new Float64Array(sites.length),
+  };
+  for (let row = 0; row < (looks?.length ?? 0); row++) {
+    const site = looks!.site[row];
+    if (site >= sites.length) continue;
+    const time = Math.min(end, looks!.time[looks!.look[row]]);
+    allocated.add(time, site, looks!.allocatedBytes[row], looks!.allocatedCount[row]);
+    released.add(time, site, looks!.freedBytes[row], looks!.freedCount[row]);
+    seen.allocatedBytes[site] += looks!.allocatedBytes[row];
+    seen.allocatedCount[site] += looks!.allocatedCount[row];
+    seen.freedBytes[site] += looks!.freedBytes[row];
+    seen.freedCount[site] += looks!.freedCount[row];
+  }
+  const peak = createRows();
+  for (let site = 1; site < sites.length; site++) {
+    const rest = (column: keyof typeof seen) => sites[column][site] - seen[column][site];
+    allocated.add(end, site, rest('allocatedBytes'), rest('allocatedCount'));
+    released.add(end, site, rest('freedBytes'), rest('freedCount'));
+    // How many objects they were is not counted.
+    if (capture.mode === 'exact') peak.add(Math.min(end, capture.peakTime), site, sites.peakBytes[site], 0);
+  }
+  const unreleased = createRows();
+  const order = Int32Array.from({ length: blocks.length }, (_, i) => i).sort((a, b) => blocks.tick[a] - blocks.tick[b]);
+  for (const row of order) {
+    const time = Math.min(end, looks?.time[blocks.tick[row]] ?? end);
+    unreleased.add(time, blocks.site[row], blocks.bytes[row], blocks.count[row]);
+  }
+  return {
+    allocated: allocated.finish(),
+    released: released.finish(),
+    unreleased: unreleased.finish(),
+    peak: peak.finish(),
+  };
+}
+
+interface Rows {
+  add(time: number, site: number, bytes: number, count: number): void;
+  finish(): CountedRows;
+}
+
+/** Rows of nothing are left out. */
+function createRows(): Rows {
+  const time: Float64Column = float64Column();
+  const site: Int32Column = int32Column();
+  const bytes: Float64Column = float64Column();
+  const count: Float64Column = float64Column();
+  return {
+    add(...row) {
+      if (row[2] === 0 && row[3] === 0) return;
+      time.push(row[0]);
+      site.push(row[1]);
+      bytes.push(row[2]);
+      count.push(row[3]);
+    },
+    finish: () => ({
+      length: time.length,
+      time: time.finish(),
+      site: site.finish(),
+      bytes: bytes.finish(),
+      count: count.finish(),
+    }),
+  };
+}
+
+/** Requested bytes of the native heap over time: monotonic ns, bytes. */
+export interface LiveSeries {
+  readonly time: Float64Array;
+  readonly value: Float64Array;
+}
+
+const HEAP = kindIndex('native-heap');
+/** Points of a series from samples: more than any screen is wide. */
+const SERIES_POINTS = 4096;
+
+/** The native heap as the counters of exact mode say it, at each look. */
+export function liveByCounts(capture: AgentCapture, { allocated, released }: NativeCounts): LiveSeries {
+  const changes = new Map<number, number>();
+  const add = (rows: CountedRows, sign: number) => {
+    for (let i = 0; i < rows.length; i++) {
+      if (capture.sites.kind[rows.site[i]] !== HEAP) continue;
+      changes.set(rows.time[i], (changes.get(rows.time[i]) ?? 0) + sign * rows.bytes[i]);
+    }
+  };
+  add(allocated, 1);
+  add(released, -1);
+  return runningSum([...changes].sort(([a], [b]) => a - b));
+}
+
+/** The native heap as its samples say it: `bytes` is what each sample stands for. */
+export function liveBySamples({ samples }: AgentCapture, bytes: Float64Array): LiveSeries {
+  const changes: [number, number][] = [];
+  for (let i = 0; i < samples.length; i++) {
+    changes.push([samples.time[i], bytes[i]]);
+    if (samples.released[i] !== Number.POSITIVE_INFINITY) changes.push([samples.released[i], -bytes[i]]);
+  }
+  changes.sort(([a], [b]) => a - b);
+  const whole = runningSum(changes);
+  const step = Math.ceil(whole.time.length / SERIES_POINTS);
+  if (step <= 1) return whole;
+  // The highest of each stretch: a peak must not fall between the points.
+  const kept: number[] = [];
+  for (let from = 0; from < whole.time.length; from += step) {
+    let highest = from;
+    for (let i = from; i < Math.min(from + step, whole.time.length); i++) {
+      if (whole.value[i] > whole.value[highest]) highest = i;
+    }
+    kept.push(highest);
+  }
+  return { time: Float64Array.from(kept, (i) => whole.time[i]), value: Float64Array.from(kept, (i) => whole.value[i]) };
+}
+
+function runningSum(changes: readonly (readonly [number, number])[]): LiveSeries {
+  let live = 0;
+  const value = Float64Array.from(changes, ([, change]) => {
+    live += change;
+    return live;
+  });
+  return { time: Float64Array.from(changes, ([time]) => time), value };
+}

@@ -1,0 +1,103 @@
+/**
+ * The agent's file as agent/src/layout.h lays it out: offsets of the header's fields and of each row's, little-endian.
+ */
+export const MAGIC = 'MEMSURGE';
+export const VERSION = 1;
+export const HEADER_BYTES = 4096;
+
+export const SECTIONS = [
+  'threads',
+  'modules',
+  'strings',
+  'pcs',
+  'nodes',
+  'stacks',
+  'counters',
+  'dirty',
+  'blocks',
+  'maps',
+  'samples',
+] as const;
+export type Section = (typeof SECTIONS)[number];
+
+export const ROW_BYTES: Record<Section, number> = {
+  threads: 64,
+  modules: 80,
+  strings: 1,
+  pcs: 16,
+  nodes: 8,
+  stacks: 8,
+  counters: 64,
+  dirty: 1,
+  blocks: 32,
+  maps: 32,
+  samples: 48,
+};
+
+export const HEADER = {
+  version: 8,
+  state: 12,
+  pid: 16,
+  parentPid: 20,
+  mode: 24,
+  start: 32,
+  sectionCount: 36,
+  startTime: 40,
+  endTime: 48,
+  meanBytes: 56,
+  tick: 64,
+  stop: 68,
+  liveBytes: 72,
+  peakBytes: 80,
+  peakTime: 88,
+  peakEpoch: 96,
+  shadowed: 100,
+  losses: 104,
+  /** Of {@link SECTIONS}, each u64 offset, u64 capacity in bytes, u32 bytes per row, u32 rows. */
+  sections: 152,
+  executable: 416,
+  executableBytes: 512,
+  commandLine: 928,
+  commandLineBytes: 1024,
+} as const;
+
+export const SECTION_ENTRY_BYTES = 24;
+
+export const MODE_EXACT = 2;
+export const START_ATTACH = 2;
+export const STATE_STOPPED = 2;
+
+export const THREAD = { tid: 0, startTime: 8, endTime: 16, name: 24, nameBytes: 16 } as const;
+export const MODULE = {
+  start: 0,
+  end: 8,
+  bias: 16,
+  fromTime: 24,
+  toTime: 32,
+  path: 40,
+  buildIdBytes: 44,
+  buildId: 48,
+} as const;
+export const PC = { pc: 0, fromTime: 8 } as const;
+export const NODE = { parent: 0, pc: 4 } as const;
+/** In a node's pc: this node is a thread's root, the rest is the thread's row. */
+export const THREAD_ROOT = 0x8000_0000;
+export const STACK = { node: 0, flags: 4 } as const;
+export const KIND_MASK = 0xff;
+export const KIND_MAPPED = 1;
+export const STACK_TRUNCATED = 0x100;
+export const STACK_BROKEN = 0x200;
+export const COUNTERS = {
+  allocatedBytes: 0,
+  allocatedCount: 8,
+  ownFreedBytes: 16,
+  ownFreedCount: 24,
+  foreignFreedBytes: 32,
+  foreignFreedCount: 40,
+  temporaryCount: 44,
+  peakBytes: 48,
+  peakEpoch: 56,
+} as const;
+export const BLOCK = { address: 0, size: 8, stack: 16, tick: 20 } as const;
+export const MAP = { start: 0, length: 8, stack: 16, tick: 20, time: 24 } as const;
+export const SAMPLE = { address: 0, size: 8, time: 16, releasedTime: 24, stack: 32, meanBytes: 40 } as const;
