@@ -1,18 +1,14 @@
 import type { MappedImage } from '../symbols/code.ts';
 import type { SymbolBundle } from '../symbols/collect.ts';
 import { readableTypeName } from '../symbols/names.ts';
-import { createResolver } from '../symbols/resolve.ts';
+import type { ProcessCode } from '../symbols/process-code.ts';
+import { createResolver, type Resolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { GENERATIONS, kindIndex } from '../trace/kinds.ts';
-import {
-  type AllocationTable,
-  type FrameIndex,
-  NONE,
-  type Recording,
-  type StackIndex,
-  type Trace,
-} from '../trace/tables.ts';
+import { type AllocationTable, NONE, type Recording, type Trace } from '../trace/tables.ts';
+import { addNative, type NativeInput } from './assemble-native.ts';
 import type { ProcessCapture, RawGc } from './nettrace/capture.ts';
+import { createStackNames } from './stack-names.ts';
 import { SAMPLING_MEAN_BYTES, weigh } from './weights.ts';
 
 /** One process as its recording describes it. Times are monotonic ns. */
@@ -27,6 +23,8 @@ export interface ProcessInput {
   readonly exit: string;
   /** What its event streams hold; undefined when none could be read. */
   readonly capture: ProcessCapture | undefined;
+  /** What the agent recorded, one for each program the process was (exec). */
+  readonly native: readonly NativeInput[];
   readonly images: readonly MappedImage[];
   /** Resident set over time: monotonic ns, bytes. */
   readonly rss: { readonly time: Float64Array; readonly value: Float64Array };
@@ -55,11 +53,17 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       const time = input.rss.time.map((t) => t - facts.startTime);
       builder.series({ process: row, name: 'rss', time, value: input.rss.value });
     }
-    if (input.capture === undefined) continue;
-    const counted = addAllocations(builder, facts, row, input, input.capture, bundle);
-    totals.frames += counted.frames;
-    totals.framesUnresolved += counted.unresolved;
-    addGcs(builder, facts, row, input.capture.gcs);
+    const resolver = createResolver(codeOf(input), bundle);
+    const count = (counted: { frames: number; unresolved: number }) => {
+      totals.frames += counted.frames;
+      totals.framesUnresolved += counted.unresolved;
+    };
+    if (input.capture !== undefined) {
+      count(addAllocations(builder, facts, row, input, input.capture, resolver, bundle));
+      addGcs(builder, facts, row, input.capture.gcs);
+    }
+    const target = { ...input, builder, process: row, startTime: facts.startTime };
+    for (const native of input.native) count(addNative(target, native, resolver));
   }
   return builder.finish({
     source: facts.source,
@@ -75,6 +79,17 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
   });
 }
 
+/** What is known of a process's code, from all its sources. */
+export function codeOf({ pid, images, capture, native }: ProcessInput): Omit<ProcessCode, 'used' | 'types'> {
+  return {
+    pid,
+    images,
+    code: capture?.code ?? [],
+    modules: capture?.modules ?? [],
+    native: native.flatMap((one) => one.capture.modules),
+  };
+}
+
 function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: ProcessInput, parent: number): number {
   return builder.process({
     pid: input.pid,
@@ -86,7 +101,7 @@ function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: Process
     end: input.endTime - facts.startTime,
     exit: input.exit,
     allocationSource: input.capture?.allocationSource ?? 'none',
-    nativeSource: 'none',
+    nativeSource: input.native.at(-1)?.capture.mode ?? 'none',
   });
 }
 
@@ -96,6 +111,7 @@ function addAllocations(
   process: number,
   input: ProcessInput,
   capture: ProcessCapture,
+  resolver: Resolver,
   bundle: SymbolBundle,
 ): { frames: number; unresolved: number } {
   const { allocations, allocationSource } = capture;
@@ -108,7 +124,7 @@ function addAllocations(
       .flatMap((one) => one.types.map((type) => [type.handle, type.name])),
   );
   const types = capture.types.map(({ name, handle }) => builder.type(readableTypeName(nested.get(handle) ?? name)));
-  const stacks = createStackResolver(builder, input, capture, bundle);
+  const stacks = createStackNames(builder, resolver, capture.stacks, innermostOf(capture));
   const table = allocationTable(allocations.length);
   table.kind.fill(kindIndex('gc-heap'));
   let frames = 0;
@@ -133,6 +149,15 @@ function addAllocations(
   return { frames, unresolved };
 }
 
+/** 1 per raw stack that allocated itself. */
+function innermostOf({ stacks, allocations }: ProcessCapture): Uint8Array {
+  const innermost = new Uint8Array(stacks.length);
+  for (const { stack } of allocations.parts) {
+    for (let i = 0; i < stack.length; i++) if (stack[i] !== NONE) innermost[stack[i]] = 1;
+  }
+  return innermost;
+}
+
 function allocationTable(length: number): AllocationTable {
   return {
     length,
@@ -144,93 +169,6 @@ function allocationTable(length: number): AllocationTable {
     stack: new Int32Array(length),
     bytes: new Float64Array(length),
     count: new Float64Array(length),
-  };
-}
-
-/**
- * Raw stacks → stacks of the model. A raw stack is resolved once, unless the meaning of one of its addresses changed
- * over time (code was unloaded and its memory used again): then it is resolved for each event's time.
- */
-function createStackResolver(
-  builder: TraceBuilder,
-  input: ProcessInput,
-  capture: ProcessCapture,
-  bundle: SymbolBundle,
-): {
-  at(raw: number, time: number): StackIndex;
-  depth(raw: number): number;
-  unresolved(stack: StackIndex): number;
-} {
-  const { prefix, address, length } = capture.stacks;
-  const resolver = createResolver({ ...input, code: capture.code, modules: capture.modules }, bundle);
-  const PENDING = -2;
-  const resolvedStacks = new Int32Array(length).fill(PENDING);
-  const depths = new Int32Array(length);
-  const timeDependent = new Uint8Array(length);
-  const innermost = new Uint8Array(length);
-  for (const { stack } of capture.allocations.parts) {
-    for (let i = 0; i < stack.length; i++) if (stack[i] !== NONE) innermost[stack[i]] = 1;
-  }
-  /** By address, twice: as an innermost frame and as a calling one. */
-  const frameOfAddress = new Map<number, FrameIndex>();
-  const unresolvedFrames = new Set<FrameIndex>();
-  const unresolvedOfStack: number[] = [];
-
-  for (let raw = 0; raw < length; raw++) {
-    const parent = prefix[raw];
-    depths[raw] = parent === NONE ? 1 : depths[parent] + 1;
-    const varies = resolver.dependsOnTime(address[raw]) || (parent !== NONE && timeDependent[parent] === 1);
-    timeDependent[raw] = varies ? 1 : 0;
-  }
-
-  const makeFrame = (raw: number, time: number): FrameIndex => {
-    const found = resolver.resolve(address[raw], time, innermost[raw] === 1);
-    const module = builder.module(found.moduleName, found.modulePath, found.system);
-    const file = found.file === '' ? NONE : builder.file(found.file);
-    const fn = builder.function(found.functionName, module, file, found.firstLine, found.lastLine);
-    const frame = builder.frame(fn, file, found.line, found.near);
-    if (!found.resolved) unresolvedFrames.add(frame);
-    return frame;
-  };
-  const frameAt = (raw: number, time: number): FrameIndex => {
-    if (resolver.dependsOnTime(address[raw])) return makeFrame(raw, time);
-    const key = address[raw] * 2 + innermost[raw];
-    let frame = frameOfAddress.get(key);
-    if (frame === undefined) {
-      frame = makeFrame(raw, time);
-      frameOfAddress.set(key, frame);
-    }
-    return frame;
-  };
-  const push = (parent: StackIndex, frame: FrameIndex): StackIndex => {
-    const stack = builder.stack(parent, frame);
-    unresolvedOfStack[stack] ??=
-      (parent === NONE ? 0 : unresolvedOfStack[parent]) + (unresolvedFrames.has(frame) ? 1 : 0);
-    return stack;
-  };
-
-  const path: number[] = [];
-  const at = (raw: number, time: number): StackIndex => {
-    if (raw === NONE) return NONE;
-    if (timeDependent[raw] === 0 && resolvedStacks[raw] !== PENDING) return resolvedStacks[raw];
-    path.length = 0;
-    let row = raw;
-    while (row !== NONE && (timeDependent[row] === 1 || resolvedStacks[row] === PENDING)) {
-      path.push(row);
-      row = prefix[row];
-    }
-    let stack = row === NONE ? NONE : resolvedStacks[row];
-    for (let i = path.length - 1; i >= 0; i--) {
-      stack = push(stack, frameAt(path[i], time));
-      if (timeDependent[path[i]] === 0) resolvedStacks[path[i]] = stack;
-    }
-    return stack;
-  };
-
-  return {
-    at,
-    depth: (raw) => (raw === NONE ? 0 : depths[raw]),
-    unresolved: (stack) => (stack === NONE ? 0 : unresolvedOfStack[stack]),
   };
 }
 

@@ -96,6 +96,7 @@ async function openNettrace(path: string, onProgress: Progress): Promise<Trace> 
       endTime: capture.endTime,
       exit: '',
       capture: one,
+      native: [],
       images: [],
       rss: { time: new Float64Array(0), value: new Float64Array(0) },
       threadNames: new Map(),

@@ -3,11 +3,16 @@ import type { ProcessCode } from '../symbols/collect.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
-import type { ProcessInput, RecordingFacts } from './assemble.ts';
+import { compactAgentFile } from './agent/compact.ts';
+import { readAgentFile } from './agent/file.ts';
+import { readLooks } from './agent/looks.ts';
+import { nativeWarnings } from './agent/warnings.ts';
+import { codeOf, type ProcessInput, type RecordingFacts } from './assemble.ts';
+import type { NativeInput } from './assemble-native.ts';
 import type { StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
-import { cutTypes, usedAddresses } from './usage.ts';
+import { cutTypes, joinUses, nativeAddresses, usedAddresses } from './usage.ts';
 
 /** Everything a recording holds, before symbols. */
 export interface RecordingContent {
@@ -35,7 +40,7 @@ export async function readRecording(
     onProgress(`reading ${process.name} (${process.pid})`);
     const streams = await readStreams(file, process, warnings);
     captures.push(...streams);
-    processes.push(await readProcess(file, process, streams, manifest));
+    processes.push(await readProcess(file, process, streams, manifest, warnings));
   }
   if (manifest.mode === 'attach') {
     warnings.push('Attached to a running process: what it had allocated before is not in this trace.');
@@ -74,20 +79,16 @@ export function streamFacts(
 
 /** What symbols are needed for; processes without a readable stream need none. */
 export function codeInUse(processes: readonly ProcessInput[]): ProcessCode[] {
-  return processes.flatMap(({ pid, images, capture }) =>
-    capture === undefined
-      ? []
-      : [
-          {
-            pid,
-            images,
-            code: capture.code,
-            modules: capture.modules,
-            used: usedAddresses(capture),
-            types: cutTypes(capture),
-          },
-        ],
-  );
+  return processes
+    .filter((process) => process.capture !== undefined || process.native.length > 0)
+    .map((process) => ({
+      ...codeOf(process),
+      used: joinUses([
+        ...(process.capture === undefined ? [] : [usedAddresses(process.capture)]),
+        ...process.native.map((one) => nativeAddresses(one.capture)),
+      ]),
+      types: process.capture === undefined ? [] : cutTypes(process.capture),
+    }));
 }
 
 async function readStreams(file: TraceFile, process: ManifestProcess, warnings: string[]): Promise<StreamCapture[]> {
@@ -105,11 +106,31 @@ async function readStreams(file: TraceFile, process: ManifestProcess, warnings: 
   return captures;
 }
 
+/** The agent's files of a process. One that cannot be read becomes a warning. */
+async function readNative(file: TraceFile, process: ManifestProcess, warnings: string[]): Promise<NativeInput[]> {
+  const inputs: NativeInput[] = [];
+  for (const part of process.native) {
+    const looks = part.replace(/\.agent$/, '.looks');
+    try {
+      // In the folder of an unfinished recording it still is as the agent left it.
+      const path = file.pathOf(part);
+      const capture = readAgentFile(path === undefined ? await file.bytes(part) : compactAgentFile(path));
+      inputs.push({ capture, looks: file.parts.includes(looks) ? readLooks(await file.bytes(looks)) : undefined });
+      warnings.push(...nativeWarnings(capture).map((text) => `${process.name} (${process.pid}): ${text}`));
+    } catch (error) {
+      if (!(error instanceof TraceError)) throw error;
+      warnings.push(`${process.name} (${process.pid}): ${part}: ${messageOf(error)}`);
+    }
+  }
+  return inputs;
+}
+
 async function readProcess(
   file: TraceFile,
   process: ManifestProcess,
   streams: readonly StreamCapture[],
   manifest: Manifest,
+  warnings: string[],
 ): Promise<ProcessInput> {
   const part = async (suffix: string): Promise<string> => {
     const name = `process/${process.id}${suffix}.csv`;
@@ -130,6 +151,7 @@ async function readProcess(
     endTime: process.endTime ?? manifest.endTime ?? lastSeen,
     exit: process.exit ?? '',
     capture,
+    native: await readNative(file, process, warnings),
     images,
     rss,
     threadNames: parseThreadNames(await part('.threads')),

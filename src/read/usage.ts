@@ -2,13 +2,16 @@ import { lacksOuterTypes } from '../symbols/nested-types.ts';
 import type { ProcessCode } from '../symbols/process-code.ts';
 import { float64Column } from '../trace/columns.ts';
 import { NONE } from '../trace/tables.ts';
+import type { AgentCapture } from './agent/capture.ts';
 import type { ProcessCapture } from './nettrace/capture.ts';
+
+type Uses = ProcessCode['used'];
 
 /**
  * The code addresses on the stacks of a process's allocations, each with the times of its first and its last use: what
  * symbols have to be found for. Both columns have the same length; an address stands in one or two rows.
  */
-export function usedAddresses(capture: ProcessCapture): { address: Float64Array; time: Float64Array } {
+export function usedAddresses(capture: ProcessCapture): Uses {
   const { allocations, stacks } = capture;
   const first = new Float64Array(stacks.length).fill(Number.POSITIVE_INFINITY);
   const last = new Float64Array(stacks.length).fill(Number.NEGATIVE_INFINITY);
@@ -36,6 +39,22 @@ export function usedAddresses(capture: ProcessCapture): { address: Float64Array;
     }
   }
   return { address: address.finish(), time: time.finish() };
+}
+
+/** As {@link usedAddresses} for the agent's stacks: each address at the time it was seen first. */
+export function nativeAddresses({ stacks, seen }: AgentCapture): Uses {
+  const rows = Array.from(stacks.address, (_, row) => row).filter((row) => stacks.address[row] > 0);
+  return {
+    address: Float64Array.from(rows, (row) => stacks.address[row]),
+    time: Float64Array.from(rows, (row) => seen[row]),
+  };
+}
+
+export function joinUses(parts: readonly Uses[]): Uses {
+  if (parts.length === 1) return parts[0];
+  const column = (pick: (part: Uses) => Float64Array) =>
+    Float64Array.from(parts.flatMap((part) => Array.from(pick(part))));
+  return { address: column((part) => part.address), time: column((part) => part.time) };
 }
 
 /** Allocations looked at per type: their places agree, or nearly so. */

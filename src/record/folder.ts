@@ -11,7 +11,7 @@ export interface RecordingFolder {
   /** Live: change it, then `save`. */
   readonly manifest: Manifest;
   /** Adds a process; its id is unique even when a pid comes twice. */
-  addProcess(process: Omit<ManifestProcess, 'id' | 'streams'>): ManifestProcess;
+  addProcess(process: Omit<ManifestProcess, 'id' | 'streams' | 'native'>): ManifestProcess;
   /** Opens a part for writing. A write error ends the recording, see `onFailure`. */
   part(name: string): WriteStream;
   /** Writes the manifest as it is now; saves that overlap are joined. */
@@ -78,7 +78,12 @@ export async function createRecordingFolder(
     manifest,
     addProcess(facts) {
       const uses = manifest.processes.filter((other) => other.pid === facts.pid).length;
-      const process = { id: uses === 0 ? `${facts.pid}` : `${facts.pid}-${uses + 1}`, ...facts, streams: [] };
+      const process = {
+        id: uses === 0 ? `${facts.pid}` : `${facts.pid}-${uses + 1}`,
+        ...facts,
+        streams: [],
+        native: [],
+      };
       manifest.processes.push(process);
       return process;
     },

@@ -59,9 +59,26 @@ const ModuleSchema = v.object({
   code: v.array(ImageCodeSchema),
 });
 
+/** The code of one ELF image that stacks use; call sites by their addresses in the file's program headers, ascending. */
+const NativeSchema = v.object({
+  path: v.string(),
+  buildId: v.string(),
+  /** What was missing: no symbols, another file than the one recorded. */
+  notes: v.array(v.string()),
+  functions: v.array(v.string()),
+  address: v.array(v.number()),
+  /** Frames of call site i are rows first[i] … first[i + 1] of the columns after it, the innermost (inlined) first. */
+  first: integers,
+  function: integers,
+  /** Row of `files`, −1 without a line. */
+  file: integers,
+  line: integers,
+});
+
 const BundleSchema = v.object({
   version: v.literal(BUNDLE_VERSION),
   modules: v.array(ModuleSchema),
+  native: v.optional(v.array(NativeSchema), []),
   /** Source files by the paths that the PDBs state, and with `--with-source` their text. */
   files: v.array(v.object({ path: v.string(), text: v.optional(v.string()) })),
   /** Images lay where no mapping was recorded for them: worked out from the code the runtime reported. */
@@ -80,9 +97,16 @@ export type SymbolBundle = v.InferOutput<typeof BundleSchema>;
 export type BundleModule = v.InferOutput<typeof ModuleSchema>;
 export type BundleMethod = v.InferOutput<typeof MethodSchema>;
 export type BundleName = v.InferOutput<typeof NameSchema>;
+export type BundleNative = v.InferOutput<typeof NativeSchema>;
 export type BundleCode = v.InferOutput<typeof ImageCodeSchema>;
 
-export const emptyBundle = (): SymbolBundle => ({ version: BUNDLE_VERSION, modules: [], files: [], processes: [] });
+export const emptyBundle = (): SymbolBundle => ({
+  version: BUNDLE_VERSION,
+  modules: [],
+  native: [],
+  files: [],
+  processes: [],
+});
 
 /**
  * The bundle in the text of symbols.json; `source` names the trace in errors.
@@ -109,6 +133,16 @@ export function parseSymbolBundle(text: string, source: string): SymbolBundle {
         throw damaged(`lines of ${module.path}`);
     }
     if (module.code.some((code) => code.native?.length !== code.il?.length)) throw damaged(`code of ${module.path}`);
+  }
+  for (const one of bundle.native) {
+    const { length } = one.function;
+    const isTable =
+      one.first.length === one.address.length + 1 && one.file.length === length && one.line.length === length;
+    const points = one.first.every((row, i) => row >= (one.first[i - 1] ?? 0) && row <= length);
+    const rows =
+      one.function.every((row) => row >= 0 && row < one.functions.length) &&
+      one.file.every((row) => row >= -1 && row < bundle.files.length);
+    if (!isTable || !points || !rows) throw damaged(`frames of ${one.path}`);
   }
   return bundle;
 }

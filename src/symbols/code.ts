@@ -49,3 +49,16 @@ export interface MappedImage {
   /** When the mapping was seen first, ns. */
   readonly from: number;
 }
+
+/** An ELF image in a process's memory: address − bias is the address in the file's own program headers. */
+export interface NativeModule {
+  readonly path: string;
+  /** Lower-case hex, empty without one. */
+  readonly buildId: string;
+  readonly start: number;
+  readonly end: number;
+  readonly bias: number;
+  readonly from: number;
+  /** Infinity while mapped. */
+  readonly to: number;
+}

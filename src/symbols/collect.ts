@@ -9,6 +9,7 @@ import { type IlOperations, readMethodHeader, readOperations } from './il.ts';
 import type { ImageSource } from './images.ts';
 import type { Metadata } from './metadata.ts';
 import { type Module, openModule } from './modules.ts';
+import { createNativeNames, type NativeNames } from './native-names.ts';
 import { type AllocationSite, withOuterTypes } from './nested-types.ts';
 import type { SequencePoints } from './pdb.ts';
 import { type CodeIndex, indexCode, type ProcessCode } from './process-code.ts';
@@ -39,17 +40,19 @@ export async function collectSymbols(
   const bundle = emptyBundle();
   const sources = createSourceFiles(images, options.withSource);
   const modules = createModules(images, sources);
+  const natives = createNativeNames(images, sources);
   try {
     for (const process of processes) {
       // Opening large images takes a moment each: let a progress line live.
       await nextTurn();
       const inferred = inferImages(process, modules);
       const index = indexCode(process, inferred);
-      await collectProcess(process, index, modules);
+      await collectProcess(process, index, modules, natives);
       const types = nestedTypes(process, index, modules);
       if (inferred.length + types.length > 0) bundle.processes.push({ pid: process.pid, images: inferred, types });
     }
     bundle.modules.push(...modules.finish());
+    bundle.native.push(...(await natives.finish()));
   } finally {
     modules.close();
   }
@@ -77,7 +80,12 @@ function nestedTypes(process: ProcessCode, index: CodeIndex, modules: Modules): 
   });
 }
 
-async function collectProcess(process: ProcessCode, index: CodeIndex, modules: Modules): Promise<void> {
+async function collectProcess(
+  process: ProcessCode,
+  index: CodeIndex,
+  modules: Modules,
+  natives: NativeNames,
+): Promise<void> {
   const { address, time } = process.used;
   const seen = new Set<number>();
   for (let i = 0; i < address.length; i++) {
@@ -85,6 +93,11 @@ async function collectProcess(process: ProcessCode, index: CodeIndex, modules: M
     const varies = index.bodies.dependsOnTime(at) || index.imageDependsOnTime(at);
     if (!varies && seen.has(at)) continue;
     seen.add(at);
+    const native = index.nativeAt(at, time[i]);
+    if (native !== undefined) {
+      natives.want(native, at - native.bias, process.pid);
+      continue;
+    }
     const body = index.bodies.find(at, time[i]);
     if (body !== undefined) {
       const loaded = index.moduleOf(body);

@@ -1,4 +1,4 @@
-import type { CodeBody, LoadedModule, MappedImage } from './code.ts';
+import type { CodeBody, LoadedModule, MappedImage, NativeModule } from './code.ts';
 import { type CodeMap, createCodeMap } from './code-map.ts';
 import { lastAtMost } from './search.ts';
 
@@ -8,6 +8,8 @@ export interface ProcessCode {
   readonly code: readonly CodeBody[];
   readonly modules: readonly LoadedModule[];
   readonly images: readonly MappedImage[];
+  /** ELF images that native stacks lead into. */
+  readonly native: readonly NativeModule[];
   /** Addresses as they are on the stacks, each with a time (ns) of use; columns of equal length. */
   readonly used: { readonly address: Float64Array; readonly time: Float64Array };
   /** Types whose names lack their outer types, with the innermost addresses (and a time each) that allocated them. */
@@ -23,7 +25,8 @@ export interface CodeIndex {
   /** Code that was compiled or generated while the process ran, or whatever else the runtime reported. */
   readonly bodies: CodeMap;
   imageAt(address: number, time: number): MappedImage | undefined;
-  /** True when more than one image was mapped there. */
+  nativeAt(address: number, time: number): NativeModule | undefined;
+  /** True when more than one image was mapped there, managed or native. */
   imageDependsOnTime(address: number): boolean;
   /** The module of a body, by the runtime's id; undefined when its load was not reported. */
   moduleOf(body: CodeBody): LoadedModule | undefined;
@@ -33,16 +36,8 @@ export function indexCode(
   process: Omit<ProcessCode, 'used' | 'types'>,
   inferred: readonly MappedImage[] = [],
 ): CodeIndex {
-  const images = [...process.images, ...inferred].sort((a, b) => a.base - b.base || a.from - b.from);
-  const bases = Float64Array.from(images, (image) => image.base);
-  const longest = images.reduce((most, image) => Math.max(most, image.end - image.base), 0);
-  const covering = (address: number): MappedImage[] => {
-    const found: MappedImage[] = [];
-    for (let i = lastAtMost(bases, address); i >= 0 && address - bases[i] < longest; i--) {
-      if (images[i].end > address) found.push(images[i]);
-    }
-    return found;
-  };
+  const imagesAt = createCover([...process.images, ...inferred], ({ base, end }) => [base, end]);
+  const nativesAt = createCover(process.native, ({ start, end }) => [start, end]);
   const modules = new Map<number, LoadedModule[]>();
   for (const module of process.modules) {
     const sameId = modules.get(module.moduleId);
@@ -52,12 +47,14 @@ export function indexCode(
   return {
     bodies: createCodeMap(process.code),
     imageAt(address, time) {
-      const found = covering(address);
-      const before = found.filter((image) => image.from <= time);
-      // The recorder sees a mapping some time after code in it may have run.
-      return before.length > 0 ? newest(before) : found[0];
+      return asOf(imagesAt(address), time);
     },
-    imageDependsOnTime: (address) => new Set(covering(address).map((image) => `${image.base} ${image.path}`)).size > 1,
+    nativeAt(address, time) {
+      return asOf(nativesAt(address), time);
+    },
+    imageDependsOnTime: (address) =>
+      new Set(imagesAt(address).map((image) => `${image.base} ${image.path}`)).size > 1 ||
+      new Set(nativesAt(address).map((module) => `${module.bias} ${module.path}`)).size > 1,
     moduleOf(body) {
       if (body.moduleId === 0) return undefined;
       const found = modules.get(body.moduleId);
@@ -66,5 +63,26 @@ export function indexCode(
   };
 }
 
-const newest = (images: readonly MappedImage[]): MappedImage =>
-  images.reduce((best, image) => (image.from > best.from ? image : best));
+/** Finds which of `items` cover an address; they are few and seldom overlap. */
+function createCover<T>(
+  items: readonly T[],
+  boundsOf: (item: T) => readonly [number, number],
+): (address: number) => T[] {
+  const sorted = [...items].sort((a, b) => boundsOf(a)[0] - boundsOf(b)[0]);
+  const starts = Float64Array.from(sorted, (item) => boundsOf(item)[0]);
+  const longest = sorted.reduce((most, item) => Math.max(most, boundsOf(item)[1] - boundsOf(item)[0]), 0);
+  return (address) => {
+    const found: T[] = [];
+    for (let i = lastAtMost(starts, address); i >= 0 && address - starts[i] < longest; i--) {
+      if (boundsOf(sorted[i])[1] > address) found.push(sorted[i]);
+    }
+    return found;
+  };
+}
+
+/** What was mapped at a time. The recorder sees a mapping some time after code in it may have run. */
+function asOf<T extends { readonly from: number }>(found: readonly T[], time: number): T | undefined {
+  const before = found.filter((one) => one.from <= time);
+  if (before.length === 0) return found[0];
+  return before.reduce((best, one) => (one.from > best.from ? one : best));
+}

@@ -1,11 +1,11 @@
 import type { BundleCode, BundleMethod, BundleModule, BundleName, SymbolBundle } from './bundle.ts';
-import type { CodeBody } from './code.ts';
+import type { CodeBody, NativeModule } from './code.ts';
 import { callSite } from './code-map.ts';
 import { readableFunctionName } from './names.ts';
 import { indexCode, type ProcessCode } from './process-code.ts';
 import { lastAtMost } from './search.ts';
 import { type IlMap, statementAt } from './statement.ts';
-import { isSystemModule, moduleName } from './user-code.ts';
+import { isSystemLibrary, isSystemModule, moduleName } from './user-code.ts';
 
 /** What a stack's address means. */
 export interface ResolvedFrame {
@@ -30,10 +30,10 @@ export interface ResolvedFrame {
 
 export interface Resolver {
   /**
-   * The frame of a return address as it is on a stack, at a time in ns. `innermost`: the frame allocated itself, so its
-   * line is that of an allocating statement.
+   * The frame of a return address as it is on a stack, at a time in ns; where calls were inlined, all of them, innermost
+   * first. `innermost`: the frame allocated itself, so its line is that of an allocating statement.
    */
-  resolve(address: number, time: number, innermost: boolean): ResolvedFrame;
+  resolve(address: number, time: number, innermost: boolean): readonly ResolvedFrame[];
   /** True when the address meant different code at different times, so that a frame holds for its own time only. */
   dependsOnTime(address: number): boolean;
 }
@@ -43,14 +43,44 @@ export function createResolver(process: Omit<ProcessCode, 'used' | 'types'>, bun
   const inferred = bundle.processes.filter((one) => one.pid === process.pid).flatMap((one) => one.images);
   const index = indexCode(process, inferred);
   const modules = new Map(bundle.modules.map((module) => [module.path, indexModule(module)]));
-  const caches = { innermost: new Map<number, ResolvedFrame>(), calling: new Map<number, ResolvedFrame>() };
+  const natives = new Map(bundle.native.map((native) => [nativeKey(native), native]));
+  type Frames = readonly ResolvedFrame[];
+  const caches = { innermost: new Map<number, Frames>(), calling: new Map<number, Frames>() };
 
   const dependsOnTime = (address: number): boolean => {
     const at = callSite(address);
     return index.bodies.dependsOnTime(at) || index.imageDependsOnTime(at);
   };
 
-  const lookUp = (address: number, time: number, innermost: boolean): ResolvedFrame => {
+  const lookUp = (address: number, time: number, innermost: boolean): Frames => {
+    const native = index.nativeAt(callSite(address), time);
+    return native === undefined ? [managedFrame(address, time, innermost)] : nativeFrames(native, address);
+  };
+
+  const nativeFrames = (module: NativeModule, address: number): Frames => {
+    const facts = {
+      moduleName: moduleName(module.path),
+      modulePath: module.path,
+      system: isSystemLibrary(module.path),
+    };
+    const names = natives.get(nativeKey(module));
+    const site = callSite(address) - module.bias;
+    const row = names === undefined ? -1 : lastAtMost(names.address, site);
+    if (names === undefined || row < 0 || names.address[row] !== site || names.first[row] === names.first[row + 1]) {
+      const functionName = `${facts.moduleName}!+0x${(address - module.bias).toString(16)}`;
+      return [{ functionName, resolved: false, ...facts, ...NO_LINE }];
+    }
+    return names.function.slice(names.first[row], names.first[row + 1]).map((fn, i) => {
+      const at = names.first[row] + i;
+      const functionName = names.functions[fn];
+      if (names.file[at] < 0) return { functionName, resolved: true, ...facts, ...NO_LINE };
+      const line = names.line[at];
+      const file = bundle.files[names.file[at]].path;
+      return { functionName, resolved: true, ...facts, file, line, near: false, firstLine: line, lastLine: line };
+    });
+  };
+
+  const managedFrame = (address: number, time: number, innermost: boolean): ResolvedFrame => {
     const at = callSite(address);
     const body = index.bodies.find(at, time);
     if (body !== undefined && body.origin !== 'r2r') return bodyFrame(body, at, innermost);
@@ -126,6 +156,11 @@ export function createResolver(process: Omit<ProcessCode, 'used' | 'types'>, bun
   };
 }
 
+/** Files of the same path are the same file only with the same build id. */
+export const nativeKey = ({ path, buildId }: { path: string; buildId: string }): string => `${buildId} ${path}`;
+
+const NO_LINE = { file: '', line: 0, near: false, firstLine: 0, lastLine: 0 };
+
 type ModuleFacts = Pick<ResolvedFrame, 'moduleName' | 'modulePath' | 'system'>;
 
 interface IndexedModule {
@@ -165,10 +200,6 @@ function unresolvedFrame(address: number, image: { path: string; offset: number 
     moduleName: name ?? '[unknown module]',
     modulePath: image?.path ?? '',
     system: image === undefined || isSystemPath(image.path, name ?? ''),
-    file: '',
-    line: 0,
-    near: false,
-    firstLine: 0,
-    lastLine: 0,
+    ...NO_LINE,
   };
 }

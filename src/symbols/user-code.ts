@@ -43,3 +43,17 @@ export function liesInSharedFramework(path: string): boolean {
 export function moduleName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).replace(/\.(dll|exe)$/i, '');
 }
+
+/** Native libraries that come with the runtime, wherever they lie (self-contained apps carry them along). */
+const RUNTIME_LIBRARIES =
+  /^(libcoreclr|libclr|libmscor|libSystem\.|libhostfxr|libhostpolicy|libnethost|createdump|dotnet$)/;
+
+/**
+ * True when an ELF image belongs to the system or the .NET runtime: libraries in the system's folders and the runtime's
+ * own. An executable is somebody's program, even in /usr/bin.
+ */
+export function isSystemLibrary(path: string): boolean {
+  const name = path.slice(path.lastIndexOf('/') + 1);
+  if (RUNTIME_LIBRARIES.test(name) || path.startsWith('[') || liesInSharedFramework(path)) return true;
+  return /^(\/usr)?\/lib(32|64|x32)?\//.test(path) && /\.so(\.|$)/.test(name);
+}

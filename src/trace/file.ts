@@ -7,8 +7,8 @@ import yazl from 'yazl';
 import { messageOf, TraceError } from './errors.ts';
 import { MANIFEST_PART, type Manifest, parseManifest, readManifest } from './manifest.ts';
 
-/** Text parts are read whole; one larger than this is not a part that memsurge wrote. */
-const MAX_TEXT_PART_BYTES = 512 * 1024 * 1024;
+/** Parts that are read whole; a larger one is not a part that memsurge wrote. */
+const MAX_PART_BYTES = 1024 ** 3;
 
 /** A trace on disk, zip or folder: the manifest and a way to read each part. */
 export interface TraceFile {
@@ -20,6 +20,10 @@ export interface TraceFile {
   size(part: string): number;
   /** @throws TraceError when the part cannot be read. */
   read(part: string): Promise<string>;
+  /** @throws TraceError when the part cannot be read. */
+  bytes(part: string): Promise<Uint8Array>;
+  /** Path of the part as a file of its own; undefined inside a zip. */
+  pathOf(part: string): string | undefined;
   /** The part's bytes from the start, in chunks. @throws TraceError when they cannot be read. */
   stream(part: string): AsyncIterable<Uint8Array>;
   close(): Promise<void>;
@@ -43,6 +47,8 @@ async function openFolder(folder: string): Promise<TraceFile> {
     parts: [...sizes.keys()],
     size: (part) => sizes.get(part) ?? 0,
     read: (part) => readFile(join(folder, part), 'utf8').catch((error) => damaged(folder, part, error)),
+    bytes: (part) => readFile(join(folder, part)).catch((error) => damaged(folder, part, error)),
+    pathOf: (part) => join(folder, part),
     stream: (part) => guarded(folder, part, createReadStream(join(folder, part), { highWaterMark: 1 << 18 })),
     close: async () => {},
   };
@@ -64,29 +70,29 @@ async function openZip(path: string): Promise<TraceFile> {
     if (entry === undefined) throw new TraceError(`${path} has no part ${part}; the trace is damaged`);
     return zip.openReadStreamPromise(entry);
   };
-  const read = async (part: string): Promise<string> => {
-    if ((entries.get(part)?.uncompressedSize ?? 0) > MAX_TEXT_PART_BYTES) damaged(path, part, 'it is too large');
+  const read = async (part: string): Promise<Buffer> => {
+    if ((entries.get(part)?.uncompressedSize ?? 0) > MAX_PART_BYTES) damaged(path, part, 'it is too large');
     const chunks: Buffer[] = [];
     let bytes = 0;
     for await (const chunk of await open(part).catch((error) => damaged(path, part, error))) {
       chunks.push(chunk as Buffer);
       bytes += (chunk as Buffer).length;
-      if (bytes > MAX_TEXT_PART_BYTES) damaged(path, part, 'it is too large');
+      if (bytes > MAX_PART_BYTES) damaged(path, part, 'it is too large');
     }
-    return Buffer.concat(chunks).toString('utf8');
+    return Buffer.concat(chunks);
   };
   try {
     if (!entries.has(MANIFEST_PART)) throw new TraceError(`${path} is a zip file, but not a memsurge trace`);
-    const manifest = parseManifest(
-      await read(MANIFEST_PART).catch((error) => damaged(path, MANIFEST_PART, error)),
-      path,
-    );
+    const bytesOf = (part: string) => read(part).catch((error) => damaged(path, part, error));
+    const manifest = parseManifest((await bytesOf(MANIFEST_PART)).toString('utf8'), path);
     return {
       path,
       manifest,
       parts: [...entries.keys()],
       size: (part) => entries.get(part)?.uncompressedSize ?? 0,
-      read: (part) => read(part).catch((error) => damaged(path, part, error)),
+      read: async (part) => (await bytesOf(part)).toString('utf8'),
+      bytes: bytesOf,
+      pathOf: () => undefined,
       stream: async function* (part) {
         yield* guarded(path, part, await open(part).catch((error) => damaged(path, part, error)));
       },

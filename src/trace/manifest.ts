@@ -25,6 +25,8 @@ const ManifestProcessSchema = v.object({
   exit: v.optional(v.string()),
   /** Part names of its event streams. */
   streams: v.array(v.string()),
+  /** Part names of its agent's files, one for each program it was; looks at one are beside it, `.looks`. */
+  native: v.optional(v.array(v.string()), []),
 });
 
 const ManifestSchema = v.object({

@@ -46,7 +46,7 @@ function allocations({ output, capture, code }: Recorded, bundle: SymbolBundle):
       if (event < 0) throw new Error(`no event for ${name}`);
       const judge = events.stack[event];
       const caller = stacks.prefix[judge];
-      const frameAt = (row: number) => resolver.resolve(stacks.address[row], events.time[event], row === judge);
+      const frameAt = (row: number) => resolver.resolve(stacks.address[row], events.time[event], row === judge)[0];
       expect(frameAt(judge).functionName).toBe('Shapes.Judge.Allocate');
       return { name, line: Number(line), frame: frameAt(caller) };
     });
@@ -73,7 +73,9 @@ describe('code that was compiled while the program ran', () => {
   test('resolves every frame, the framework as system code', async () => {
     const { capture, code } = portable.recorded;
     const resolver = createResolver(code, await collectSymbols([code], fileImages()));
-    const frames = Array.from(code.used.address, (address, i) => resolver.resolve(address, code.used.time[i], false));
+    const frames = Array.from(code.used.address, (address, i) =>
+      resolver.resolve(address, code.used.time[i], false),
+    ).flat();
     expect(frames.filter((frame) => !frame.resolved)).toEqual([]);
     const systemModules = new Set(frames.filter((frame) => frame.system).map((frame) => frame.moduleName));
     expect(systemModules).toContain('System.Private.CoreLib');

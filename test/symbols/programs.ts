@@ -45,6 +45,7 @@ export async function recordByRuntime(trace: string, command: string, ...args: s
     code: capture.code,
     modules: capture.modules,
     images: [],
+    native: [],
     used: usedAddresses(capture),
     types: [],
   };

@@ -79,7 +79,9 @@ describe.each<Framework>(['net8.0', 'net9.0', 'net10.0'])('%s', (framework) => {
     expect(differ).toEqual([]);
 
     const resolver = createResolver({ ...code, code: [], images }, bundle);
-    const unresolved = Array.from(code.used.address).filter((address) => !resolver.resolve(address, 0, false).resolved);
+    const unresolved = Array.from(code.used.address).filter(
+      (address) => !resolver.resolve(address, 0, false)[0].resolved,
+    );
     expect(unresolved).toEqual([]);
     for (const module of bundle.modules) expect(module, module.path).toMatchObject({ problem: '' });
   });
@@ -114,20 +116,20 @@ test('native libraries and missing images are not taken for managed ones', async
     { path: '/gone/Shop.dll', base: 0x20000, end: 0x30000, from: 0 },
   ];
   const used = { address: Float64Array.of(0x10010, 0x20010, 0x40000), time: new Float64Array(3) };
-  const process: ProcessCode = { pid: 1, code: [], modules: [], images, used, types: [] };
+  const process: ProcessCode = { pid: 1, code: [], modules: [], images, native: [], used, types: [] };
   const bundle = await collectSymbols([process], fileImages());
   const resolver = createResolver(process, bundle);
-  expect(resolver.resolve(0x10010, 0, false)).toMatchObject({
+  expect(resolver.resolve(0x10010, 0, false)[0]).toMatchObject({
     functionName: 'libc.so.6!+0x10',
     resolved: false,
     system: true,
   });
-  expect(resolver.resolve(0x20010, 0, false)).toMatchObject({
+  expect(resolver.resolve(0x20010, 0, false)[0]).toMatchObject({
     functionName: 'Shop!+0x10',
     resolved: false,
     system: false,
   });
-  expect(resolver.resolve(0x40000, 0, false)).toMatchObject({ functionName: '[unknown 0x40000]', resolved: false });
+  expect(resolver.resolve(0x40000, 0, false)[0]).toMatchObject({ functionName: '[unknown 0x40000]', resolved: false });
   expect(bundle.modules.map((module) => [module.path, module.problem])).toEqual([
     ['/gone/Shop.dll', '/gone/Shop.dll is not there or not readable'],
   ]);

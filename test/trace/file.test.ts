@@ -26,6 +26,7 @@ const MANIFEST: Manifest = {
       runtime: '.NET 10.0.12',
       startTime: 5e9,
       streams: ['streams/7.nettrace'],
+      native: [],
     },
   ],
   warnings: [],

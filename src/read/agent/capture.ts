@@ -1,3 +1,4 @@
+import type { NativeModule } from '../../symbols/code.ts';
 import type { RawStacks } from '../nettrace/capture.ts';
 
 /** What the agent's file holds, before names. Times are CLOCK_MONOTONIC ns, sizes bytes as the program asked for them. */
@@ -17,7 +18,8 @@ export interface AgentCapture {
   readonly shadowed: boolean;
   readonly losses: AgentLosses;
   readonly threads: readonly AgentThread[];
-  readonly modules: readonly AgentModule[];
+  /** The ELF images that stacks led into. */
+  readonly modules: readonly NativeModule[];
   /** One row per node of the agent's trie; rows that are a thread's root have no address and are nobody's prefix. */
   readonly stacks: RawStacks;
   /** When each address of `stacks` was seen first. */
@@ -45,19 +47,6 @@ export interface AgentLosses {
 export interface AgentThread {
   readonly osId: number;
   readonly name: string;
-}
-
-/** An ELF image: address − bias is the address in the file's own program headers. */
-export interface AgentModule {
-  readonly path: string;
-  /** Lower-case hex, empty without one. */
-  readonly buildId: string;
-  readonly start: number;
-  readonly end: number;
-  readonly bias: number;
-  readonly from: number;
-  /** Infinity while mapped. */
-  readonly to: number;
 }
 
 /**

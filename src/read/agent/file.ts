@@ -1,17 +1,10 @@
+import type { NativeModule } from '../../symbols/code.ts';
 import { TraceError } from '../../trace/errors.ts';
 import { kindIndex } from '../../trace/kinds.ts';
 import { NONE } from '../../trace/tables.ts';
 import { u64At, utf8, viewOf } from '../nettrace/bytes.ts';
 import type { RawStacks } from '../nettrace/capture.ts';
-import type {
-  AgentBlocks,
-  AgentCapture,
-  AgentLosses,
-  AgentModule,
-  AgentSamples,
-  AgentSites,
-  AgentThread,
-} from './capture.ts';
+import type { AgentBlocks, AgentCapture, AgentLosses, AgentSamples, AgentSites, AgentThread } from './capture.ts';
 import {
   BLOCK,
   COUNTERS,
@@ -136,7 +129,7 @@ function readThreads({ bytes, view, rows }: AgentBytes): AgentThread[] {
   });
 }
 
-function readModules({ bytes, view, rows }: AgentBytes): AgentModule[] {
+function readModules({ bytes, view, rows }: AgentBytes): NativeModule[] {
   return Array.from({ length: rows.modules.length }, (_, row) => {
     const at = rows.modules.from + row * ROW_BYTES.modules;
     const path = view.getUint32(at + MODULE.path, true);

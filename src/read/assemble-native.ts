@@ -1,0 +1,128 @@
+import type { Resolver } from '../symbols/resolve.ts';
+import type { TraceBuilder } from '../trace/builder.ts';
+import { type AllocationTable, type NativeTables, NONE, type ProcessIndex } from '../trace/tables.ts';
+import type { AgentCapture } from './agent/capture.ts';
+import { type CountedRows, countNative, type LiveSeries, liveByCounts, liveBySamples } from './agent/counts.ts';
+import type { Looks } from './agent/looks.ts';
+import { createStackNames, type StackNames } from './stack-names.ts';
+
+/** What the agent recorded in one image of a process, and the recorder's looks at its counters. */
+export interface NativeInput {
+  readonly capture: AgentCapture;
+  readonly looks: Looks | undefined;
+}
+
+/** Where the rows of a process go. Times are monotonic ns. */
+interface Target {
+  readonly builder: TraceBuilder;
+  readonly process: ProcessIndex;
+  readonly threadNames: ReadonlyMap<number, string>;
+  /** Time 0 of the trace, and the end of the process. */
+  readonly startTime: number;
+  readonly endTime: number;
+}
+
+/** Adds what the agent recorded. Returns the frames of its stacks, each place that allocates counted once. */
+export function addNative(
+  target: Target,
+  { capture, looks }: NativeInput,
+  resolver: Resolver,
+): { frames: number; unresolved: number } {
+  const { builder, process, startTime } = target;
+  const { stacks, sites } = capture;
+  const innermost = new Uint8Array(stacks.length);
+  for (const stack of sites.stack) if (stack !== NONE) innermost[stack] = 1;
+  const names = createStackNames(builder, resolver, stacks, innermost);
+  const threads = capture.threads.map(({ osId, name }) =>
+    builder.thread(process, osId, target.threadNames.get(osId) ?? name),
+  );
+  const place: Place = { capture, names, threads, startTime };
+
+  const end = Number.isNaN(capture.endTime) ? target.endTime : capture.endTime;
+  const counts = countNative(capture, looks, end);
+  for (const table of ['allocated', 'released', 'unreleased', 'peak'] as const satisfies (keyof NativeTables)[]) {
+    if (counts[table].length > 0) builder.native(table, countedTable(place, counts[table]));
+  }
+  const samples = sampledTable(place);
+  if (samples.length > 0) builder.allocations(samples);
+  const live = capture.mode === 'exact' ? liveByCounts(capture, counts) : liveBySamples(capture, samples.bytes);
+  addSeries(target, live);
+  return countFrames(place);
+}
+
+interface Place {
+  readonly capture: AgentCapture;
+  readonly names: StackNames;
+  /** Thread of the model per thread of the capture. */
+  readonly threads: readonly number[];
+  readonly startTime: number;
+}
+
+/** Thread, kind and stack of a site into row `row` of a table whose time is set. */
+function setPlace(
+  { capture, names, threads, startTime }: Place,
+  table: AllocationTable,
+  row: number,
+  site: number,
+): void {
+  const { sites } = capture;
+  table.thread[row] = threads[sites.thread[site]] ?? NONE;
+  table.kind[row] = sites.kind[site];
+  table.type[row] = NONE;
+  table.stack[row] = names.withoutAllocator(sites.stack[site], table.time[row] + startTime);
+}
+
+function countedTable(place: Place, rows: CountedRows): AllocationTable {
+  const table: AllocationTable = {
+    ...emptyColumns(rows.length),
+    time: rows.time.map((time) => time - place.startTime),
+    bytes: rows.bytes,
+    count: rows.count,
+  };
+  for (let row = 0; row < rows.length; row++) setPlace(place, table, row, rows.site[row]);
+  return table;
+}
+
+/** A sample stands for 1/p blocks of its size, p = 1 − exp(−size / mean) (Poisson sampling by bytes). */
+function sampledTable(place: Place): AllocationTable {
+  const { samples } = place.capture;
+  const weight = samples.size.map((size, i) => 1 / -Math.expm1(-size / samples.meanBytes[i]));
+  const table: AllocationTable = {
+    ...emptyColumns(samples.length),
+    time: samples.time.map((time) => time - place.startTime),
+    bytes: samples.size.map((size, i) => size * weight[i]),
+    count: weight,
+    released: samples.released.map((time) => time - place.startTime),
+  };
+  for (let row = 0; row < samples.length; row++) setPlace(place, table, row, samples.site[row]);
+  return table;
+}
+
+function emptyColumns(length: number) {
+  return {
+    length,
+    thread: new Int32Array(length),
+    kind: new Uint8Array(length),
+    heap: new Uint8Array(length),
+    type: new Int32Array(length),
+    stack: new Int32Array(length),
+  };
+}
+
+function addSeries({ builder, process, startTime }: Target, { time, value }: LiveSeries): void {
+  if (time.length === 0) return;
+  builder.series({ process, name: 'native-live', time: time.map((t) => t - startTime), value });
+}
+
+function countFrames({ capture, names }: Place): { frames: number; unresolved: number } {
+  const { sites, stacks, seen } = capture;
+  let frames = 0;
+  let unresolved = 0;
+  for (let site = 1; site < sites.length; site++) {
+    const stack = sites.stack[site];
+    if (stack === NONE || stack >= stacks.length) continue;
+    frames += names.depth(stack);
+    unresolved += names.unresolved(names.at(stack, seen[stack]));
+  }
+  return { frames, unresolved };
+}

@@ -1,0 +1,112 @@
+import { allocatorFrame } from '../symbols/native/allocators.ts';
+import type { ResolvedFrame, Resolver } from '../symbols/resolve.ts';
+import type { TraceBuilder } from '../trace/builder.ts';
+import { type FrameIndex, NONE, type StackIndex } from '../trace/tables.ts';
+import type { RawStacks } from './nettrace/capture.ts';
+
+/** Raw stacks of one source as stacks of the model. */
+export interface StackNames {
+  /** The stack of the model for a raw stack at a time, ns. */
+  at(raw: number, time: number): StackIndex;
+  /** As `at`, without the allocator's own frames at its inner end: the innermost frame is whom a user would blame. */
+  withoutAllocator(raw: number, time: number): StackIndex;
+  /** Frames of a raw stack. */
+  depth(raw: number): number;
+  /** Frames without a name of a stack of the model. */
+  unresolved(stack: StackIndex): number;
+}
+
+/**
+ * Names the rows of a trie of addresses. A raw stack is resolved once, unless the meaning of one of its addresses changed
+ * over time (code was unloaded and its memory used again): then it is resolved for each event's time.
+ * @param innermost 1 per raw stack that allocated itself
+ */
+export function createStackNames(
+  builder: TraceBuilder,
+  resolver: Resolver,
+  { prefix, address, length }: RawStacks,
+  innermost: Uint8Array,
+): StackNames {
+  const PENDING = -2;
+  const resolvedStacks = new Int32Array(length).fill(PENDING);
+  const depths = new Int32Array(length);
+  const timeDependent = new Uint8Array(length);
+  /** By address, twice: as an innermost frame and as a calling one. */
+  const framesOfAddress = new Map<number, readonly FrameIndex[]>();
+  const unresolvedFrames = new Set<FrameIndex>();
+  const allocatorFrames = new Set<FrameIndex>();
+  const unresolvedOfStack: number[] = [];
+
+  for (let raw = 0; raw < length; raw++) {
+    const parent = prefix[raw];
+    depths[raw] = parent === NONE ? 1 : depths[parent] + 1;
+    const varies = resolver.dependsOnTime(address[raw]) || (parent !== NONE && timeDependent[parent] === 1);
+    timeDependent[raw] = varies ? 1 : 0;
+  }
+
+  const makeFrame = (found: ResolvedFrame): FrameIndex => {
+    const module = builder.module(found.moduleName, found.modulePath, found.system);
+    const file = found.file === '' ? NONE : builder.file(found.file);
+    const fn = builder.function(found.functionName, module, file, found.firstLine, found.lastLine);
+    const frame = builder.frame(fn, file, found.line, found.near);
+    if (!found.resolved) unresolvedFrames.add(frame);
+    if (allocatorFrame(found.functionName)) allocatorFrames.add(frame);
+    return frame;
+  };
+  const makeFrames = (raw: number, time: number): FrameIndex[] =>
+    resolver.resolve(address[raw], time, innermost[raw] === 1).map(makeFrame);
+  /** Innermost first. */
+  const framesAt = (raw: number, time: number): readonly FrameIndex[] => {
+    if (resolver.dependsOnTime(address[raw])) return makeFrames(raw, time);
+    const key = address[raw] * 2 + innermost[raw];
+    let frames = framesOfAddress.get(key);
+    if (frames === undefined) {
+      frames = makeFrames(raw, time);
+      framesOfAddress.set(key, frames);
+    }
+    return frames;
+  };
+  const push = (parent: StackIndex, frame: FrameIndex): StackIndex => {
+    const stack = builder.stack(parent, frame);
+    unresolvedOfStack[stack] ??=
+      (parent === NONE ? 0 : unresolvedOfStack[parent]) + (unresolvedFrames.has(frame) ? 1 : 0);
+    return stack;
+  };
+  const pushAll = (parent: StackIndex, frames: readonly FrameIndex[], from: number): StackIndex => {
+    let stack = parent;
+    for (let i = frames.length - 1; i >= from; i--) stack = push(stack, frames[i]);
+    return stack;
+  };
+
+  const path: number[] = [];
+  const at = (raw: number, time: number): StackIndex => {
+    if (raw === NONE) return NONE;
+    if (timeDependent[raw] === 0 && resolvedStacks[raw] !== PENDING) return resolvedStacks[raw];
+    path.length = 0;
+    let row = raw;
+    while (row !== NONE && (timeDependent[row] === 1 || resolvedStacks[row] === PENDING)) {
+      path.push(row);
+      row = prefix[row];
+    }
+    let stack = row === NONE ? NONE : resolvedStacks[row];
+    for (let i = path.length - 1; i >= 0; i--) {
+      stack = pushAll(stack, framesAt(path[i], time), 0);
+      if (timeDependent[path[i]] === 0) resolvedStacks[path[i]] = stack;
+    }
+    return stack;
+  };
+
+  return {
+    at,
+    withoutAllocator(raw, time) {
+      for (let row = raw; row !== NONE; row = prefix[row]) {
+        const frames = framesAt(row, time);
+        const first = frames.findIndex((frame) => !allocatorFrames.has(frame));
+        if (first >= 0) return pushAll(at(prefix[row], time), frames, first);
+      }
+      return at(raw, time);
+    },
+    depth: (raw) => (raw === NONE ? 0 : depths[raw]),
+    unresolved: (stack) => (stack === NONE ? 0 : unresolvedOfStack[stack]),
+  };
+}
