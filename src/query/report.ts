@@ -1,15 +1,17 @@
-import { GENERATIONS, type Generation, type Heap } from '../trace/kinds.ts';
+import { GENERATIONS, type Generation, type Heap, kindIndex } from '../trace/kinds.ts';
 import { NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Dimension, type View } from '../trace/view.ts';
+import { derived } from './derived.ts';
 import { heap } from './heap.ts';
 import { processName } from './names.ts';
+import { defaultMetric } from './parts.ts';
 import type { Accuracy, Answer, Row, Total } from './rows.ts';
 import { processMask } from './selection.ts';
 import { timeline } from './timeline.ts';
 import { top } from './top.ts';
 
 /** One statement of the report: its figures, and the view that shows them again. */
-export type Finding = ResidentFinding | AllocatedFinding | ShareFinding | HeapFinding;
+export type Finding = ResidentFinding | AllocatedFinding | ShareFinding | HeapFinding | NativeFinding;
 
 /** The resident set of one process over the view's time. Measured by the operating system. */
 export interface ResidentFinding {
@@ -68,10 +70,40 @@ export interface HeapFinding {
   readonly view: View;
 }
 
+/** The native heap of one process: bytes as the program asked for them, whether it ever wrote to them or not. */
+export interface NativeFinding {
+  readonly about: 'native';
+  readonly process: string;
+  /** Not released at the end of the view's time, and the highest before it with its time, ns. */
+  readonly last: number;
+  readonly peak: number;
+  readonly peakAt: number;
+  readonly allocated: Total;
+  readonly accuracy: Accuracy;
+  /** Blocks freed by the very next allocation event of their thread; null where only a sample was seen. */
+  readonly fleetingCount: number | null;
+  readonly view: View;
+}
+
 export interface ReportAnswer extends Answer {
   readonly findings: readonly Finding[];
   /** The function to look at first, where one stands out. */
   readonly culprit?: string;
+}
+
+/**
+ * The views a report speaks of: each kind of memory by what is asked of it first, unless the user asked for a metric or for
+ * kinds. The larger comes first.
+ */
+export function reportViews(trace: Trace, asked: View, isMetricGiven: boolean): View[] {
+  if (isMetricGiven || asked.kinds.length > 0) return [asked];
+  const { kindsPresent } = derived(trace);
+  const views = (['gc-heap', 'native-heap'] as const)
+    .filter((kind) => kindsPresent[kindIndex(kind)] === 1)
+    .map((kind): View => ({ ...asked, kinds: [kind], metric: defaultMetric(trace, [kind]) }));
+  if (views.length < 2) return views.length === 0 ? [asked] : views;
+  const bytes = views.map((view) => top(trace, view, 'kind', 1).total.bytes);
+  return bytes[1] > bytes[0] ? [views[1], views[0]] : views;
 }
 
 const STEPS: readonly Dimension[] = ['process', 'kind', 'heap', 'type', 'thread', 'function', 'line'];
@@ -92,6 +124,7 @@ export function report(trace: Trace, asked: View): ReportAnswer {
     findings.push(...heapFindings(trace, view));
     return { ...all, findings };
   }
+  findings.push(...nativeFindings(trace, view));
   findings.push({ about: 'allocated', total: all.total, accuracy: all.accuracy, rate: rateOf(trace, view), view });
   const steps = drillDown(trace, view);
   findings.push(...steps, ...heapFindings(trace, view));
@@ -172,8 +205,47 @@ function residentFindings(trace: Trace, view: View): ResidentFinding[] {
     .sort((a, b) => b.peak - a.peak);
 }
 
+function nativeFindings(trace: Trace, view: View): NativeFinding[] {
+  if (view.kinds.length > 0 && !view.kinds.includes('native-heap')) return [];
+  const { mask } = processMask(trace, view);
+  return trace.series
+    .filter((series) => series.name === 'native-live' && mask[series.process] === 1)
+    .map(({ process, time, value }): NativeFinding => {
+      const own: View = {
+        ...view,
+        kinds: ['native-heap'],
+        processes: [processName(trace, process)],
+        metric: 'allocated',
+      };
+      const { total, accuracy } = top(trace, own, 'kind', 1);
+      const seen = Array.from(time, (_, i) => i).filter((i) => time[i] <= view.to);
+      const peak = seen.reduce((best, i) => (value[i] > value[best] ? i : best), 0);
+      return {
+        about: 'native',
+        process: processName(trace, process),
+        last: value[seen.at(-1) ?? 0] ?? 0,
+        peak: value[peak] ?? 0,
+        peakAt: time[peak] ?? 0,
+        allocated: total,
+        accuracy,
+        fleetingCount: trace.processes.nativeSource[process] === 'exact' ? fleetingOf(trace, process) : null,
+        view: own,
+      };
+    })
+    .filter((finding) => finding.allocated.count > 0)
+    .sort((a, b) => b.last - a.last);
+}
+
+function fleetingOf(trace: Trace, process: ProcessIndex): number {
+  const { thread, count, length } = trace.native.fleeting;
+  let sum = 0;
+  for (let i = 0; i < length; i++) if (trace.threads.process[thread[i]] === process) sum += count[i];
+  return sum;
+}
+
 function heapFindings(trace: Trace, view: View): HeapFinding[] {
   const { mask } = processMask(trace, view);
+  if (view.kinds.length > 0 && !view.kinds.includes('gc-heap')) return [];
   const findings: HeapFinding[] = [];
   for (let process = 0; process < trace.processes.length; process++) {
     if (mask[process] === 0) continue;

@@ -1,6 +1,6 @@
 import type { Resolver } from '../symbols/resolve.ts';
 import type { TraceBuilder } from '../trace/builder.ts';
-import { type AllocationTable, type NativeTables, NONE, type ProcessIndex } from '../trace/tables.ts';
+import { type AllocationTable, NONE, type ProcessIndex } from '../trace/tables.ts';
 import type { AgentCapture } from './agent/capture.ts';
 import { type CountedRows, countNative, type LiveSeries, liveByCounts, liveBySamples } from './agent/counts.ts';
 import type { Looks } from './agent/looks.ts';
@@ -40,7 +40,7 @@ export function addNative(
 
   const end = Number.isNaN(capture.endTime) ? target.endTime : capture.endTime;
   const counts = countNative(capture, looks, end);
-  for (const table of ['allocated', 'released', 'unreleased', 'peak'] as const satisfies (keyof NativeTables)[]) {
+  for (const table of ['allocated', 'released', 'unreleased', 'fleeting', 'peak'] as const) {
     if (counts[table].length > 0) builder.native(table, countedTable(place, counts[table]));
   }
   const samples = sampledTable(place);

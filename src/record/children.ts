@@ -119,7 +119,7 @@ export function acceptRuntimes(
       rootPid = pid;
     },
     rootEnded(words, time) {
-      const root = recorded.findLast((one) => one.process.pid === rootPid)?.process;
+      const root = folder.manifest.processes.findLast((one) => one.pid === rootPid);
       if (root === undefined) return;
       root.exit = words;
       root.endTime ??= time;

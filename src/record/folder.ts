@@ -10,7 +10,10 @@ export interface RecordingFolder {
   readonly path: string;
   /** Live: change it, then `save`. */
   readonly manifest: Manifest;
-  /** Adds a process; its id is unique even when a pid comes twice. */
+  /**
+   * Adds a process; its id is unique even when a pid comes twice. One that is known and has not ended is the same process,
+   * of which more is known now: a runtime in it, or the program that it has become.
+   */
   addProcess(process: Omit<ManifestProcess, 'id' | 'streams' | 'native'>): ManifestProcess;
   /** Opens a part for writing. A write error ends the recording, see `onFailure`. */
   part(name: string): WriteStream;
@@ -77,6 +80,11 @@ export async function createRecordingFolder(
     path,
     manifest,
     addProcess(facts) {
+      const same = manifest.processes.findLast((other) => other.pid === facts.pid && other.endTime === undefined);
+      if (same !== undefined && (same.runtime === '' || facts.runtime === '')) {
+        const { name, commandLine, runtime } = same.runtime === '' ? facts : same;
+        return Object.assign(same, { name, commandLine, runtime });
+      }
       const uses = manifest.processes.filter((other) => other.pid === facts.pid).length;
       const process = {
         id: uses === 0 ? `${facts.pid}` : `${facts.pid}-${uses + 1}`,

@@ -10,6 +10,7 @@ import type { RecordingFolder } from './folder.ts';
  * Samples /proc of the recorded processes: resident set every 25 ms, images and thread names when code was loaded. Reading status takes about 0.1 ms, maps 0.5 to 2 ms.
  */
 export interface ProcSampler {
+  /** Samples a process; one that is sampled already is not sampled twice. */
   add(process: ManifestProcess): SampledProcess;
   /** Resident set of all processes together, bytes. */
   readonly rss: number;
@@ -43,6 +44,7 @@ const FLUSH_INTERVAL = 500;
 
 export function startProcSampler(folder: RecordingFolder): ProcSampler {
   const all = new Set<Sampling>();
+  const known = new Map<ManifestProcess, Sampling>();
   let timer = setTimeout(tick, RSS_INTERVAL);
 
   function tick(): void {
@@ -58,7 +60,10 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
 
   return {
     add(process) {
+      const before = known.get(process);
+      if (before !== undefined) return before;
       const one = sampling(folder, process);
+      known.set(process, one);
       all.add(one);
       one.sample(monotonicNow());
       return one;

@@ -6,6 +6,8 @@ import { monotonicNow } from './clock.ts';
 import { createRecordingFolder } from './folder.ts';
 import { openGuardedPort } from './guard.ts';
 import { showLive } from './live.ts';
+import { type NativeOptions, planNative, preloadEnvironment } from './native/library.ts';
+import { type NativeLooker, startNativeLooker } from './native/looker.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
 import { programOf } from './proc.ts';
@@ -17,6 +19,7 @@ export interface RunOptions {
   /** File to write; by default named after the program and the time. */
   readonly output: string | undefined;
   readonly withSource: boolean;
+  readonly native: NativeOptions;
 }
 
 /**
@@ -28,8 +31,10 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const output = await chooseOutput(options.output, programOf(options.command));
+  const native = planNative(options.native);
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
   const sampler = startProcSampler(folder);
+  const looker = native && (await startNativeLooker(folder, sampler));
   const port = await openGuardedPort(process.env.DOTNET_DiagnosticPorts);
   // The program prints on the same terminal: a live line would tear its output apart.
   const live = await showLive(folder, sampler, !process.stdout.isTTY);
@@ -39,8 +44,13 @@ export async function run(options: RunOptions): Promise<number> {
     void runtimes.stop();
   });
 
-  const target = await launch(options.command, port.launchValue).catch(async (error) => {
+  const environment = { ...process.env, DOTNET_DiagnosticPorts: port.launchValue };
+  const target = await launch(
+    options.command,
+    native && looker ? preloadEnvironment(environment, native, looker.path) : environment,
+  ).catch(async (error) => {
     runtimes.close();
+    await looker?.finish();
     port.release();
     sampler.close();
     live.close();
@@ -51,21 +61,34 @@ export async function run(options: RunOptions): Promise<number> {
   const { code, words } = await target.ended;
   target.restoreSignals();
 
-  runtimes.rootEnded(words, monotonicNow());
+  const ended = monotonicNow();
   await runtimes.stop();
+  await looker?.finish();
+  runtimes.rootEnded(words, ended);
   runtimes.close();
   port.release();
   sampler.close();
-  if (runtimes.count === 0) folder.warn(NO_RUNTIME);
+  const problem = whatIsMissing(runtimes.count, looker);
+  if (problem !== undefined) folder.warn(problem);
   await folder.finish();
   // The program's exit code counts, whatever becomes of the trace; its folder stays when it cannot be packed.
   await pack(folder.path, output, options.withSource, live).catch((error) => say(messageOf(error)));
-  if (runtimes.count === 0) say(NO_RUNTIME);
+  if (problem !== undefined) say(problem);
   return code;
 }
 
-const NO_RUNTIME =
-  'no .NET runtime connected: the program is not .NET, starts it without its environment, or has DOTNET_EnableDiagnostics=0';
+/** A sentence when nothing was recorded, or only one of the two things that were to be. */
+function whatIsMissing(runtimes: number, looker: NativeLooker | undefined): string | undefined {
+  if (looker === undefined) {
+    return runtimes > 0
+      ? undefined
+      : 'no .NET runtime connected: the program is not .NET, starts it without its environment, or has DOTNET_EnableDiagnostics=0';
+  }
+  if (looker.count > 0) return undefined;
+  return `no native memory was recorded: the program is statically linked, set-user-id, or starts without its environment${
+    runtimes > 0 ? '' : '; no .NET runtime connected either'
+  }`;
+}
 
 interface Launched {
   readonly pid: number;
@@ -73,11 +96,8 @@ interface Launched {
   restoreSignals(): void;
 }
 
-async function launch(command: readonly string[], diagnosticPorts: string): Promise<Launched> {
-  const child = spawn(command[0], command.slice(1), {
-    stdio: 'inherit',
-    env: { ...process.env, DOTNET_DiagnosticPorts: diagnosticPorts },
-  });
+async function launch(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Launched> {
+  const child = spawn(command[0], command.slice(1), { stdio: 'inherit', env });
   const restoreSignals = passSignals(child);
   const ended = new Promise<{ code: number; words: string }>((resolve) => {
     child.once('exit', (code, signal) =>

@@ -129,6 +129,7 @@ export function createTraceBuilder(): TraceBuilder {
     allocated: [],
     released: [],
     unreleased: [],
+    fleeting: [],
     peak: [],
   };
   const gcs: GcRow[] = [];
@@ -261,6 +262,7 @@ export function createTraceBuilder(): TraceBuilder {
           allocated: joinAllocations(native.allocated),
           released: joinAllocations(native.released),
           unreleased: joinAllocations(native.unreleased),
+          fleeting: joinAllocations(native.fleeting),
           peak: joinAllocations(native.peak),
         },
         gcs: finishGcs(gcs),

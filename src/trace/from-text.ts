@@ -124,7 +124,8 @@ function countedColumns(
   name: string,
   line: string,
 ): AllocationColumns {
-  if (!['allocated', 'released', 'unreleased', 'peak'].includes(name)) throw new Error(`no such table: "${line}"`);
+  if (!['allocated', 'released', 'unreleased', 'fleeting', 'peak'].includes(name))
+    throw new Error(`no such table: "${line}"`);
   const table = name as keyof NativeTables;
   const columns = all.get(table) ?? createAllocationColumns();
   all.set(table, columns);

@@ -147,6 +147,8 @@ export interface NativeTables {
   readonly released: AllocationTable;
   /** What was never released, by the look that saw it first: it was allocated in the stretch before `time`. */
   readonly unreleased: AllocationTable;
+  /** Of `released`, the blocks freed by the very next allocation event of their thread. Counts only: `bytes` are 0. */
+  readonly fleeting: AllocationTable;
   /** What a stack held when the native heap of its process was at its highest, at `time`. */
   readonly peak: AllocationTable;
 }

@@ -3,14 +3,16 @@ import {
   type AllocatedFinding,
   type Finding,
   type HeapFinding,
+  type NativeFinding,
   type ReportAnswer,
   type ResidentFinding,
   report,
+  reportViews,
   type ShareFinding,
 } from '../../query/report.ts';
 import type { Row } from '../../query/rows.ts';
-import { GENERATIONS, type Generation, HEAP_LABELS } from '../../trace/kinds.ts';
-import type { Dimension } from '../../trace/view.ts';
+import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../../trace/kinds.ts';
+import type { Dimension, Metric } from '../../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime, wrap } from '../format.ts';
 import { accuracyText, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -35,36 +37,64 @@ Examples:
     )
     .action(async (path: string, options: ViewOptions) => {
       const { trace, view } = await openView(shell, path, options);
-      const answer = report(trace, view);
+      const [answer, second] = reportViews(trace, view, options.metric !== undefined).map((one) => report(trace, one));
       if (options.json) {
-        printJson(shell, answer);
+        printJson(shell, second === undefined ? answer : { ...answer, second });
         return;
       }
-      shell.out(reportText(shell, answer, path, options.limit ?? DEFAULT_PROCESSES));
-      printWarnings(shell, answer.warnings);
+      const answers = second === undefined ? [answer] : [answer, second];
+      shell.out(reportText(shell, answers, path, options.limit ?? DEFAULT_PROCESSES));
+      printWarnings(shell, [...new Set(answers.flatMap(({ warnings }) => warnings))]);
     });
 }
 
-function reportText(shell: Shell, answer: ReportAnswer, path: string, processes: number): string {
-  const of = <A extends Finding['about']>(about: A) =>
-    answer.findings.filter((finding): finding is Extract<Finding, { about: A }> => finding.about === about);
+/** How it grew, then each kind of memory, then where to look further. */
+function reportText(shell: Shell, answers: readonly ReportAnswer[], path: string, processes: number): string {
   const { bold } = shell.colors;
-  const resident = of('resident');
-  const heaps = of('heap');
+  const [first] = answers;
   const parts = [
-    [bold('How it grew'), ...atMost(resident.map(residentText), processes, 'processes')],
-    [
-      bold('Who allocated'),
-      ...of('allocated').map((finding) => allocatedText(finding, answer)),
-      ...of('share').map(shareText),
-    ],
-    [bold('What the GC says'), ...atMost(heaps.map(heapText), processes, 'processes')],
+    [bold('How it grew'), ...atMost(of(first, 'resident').map(residentText), processes, 'processes')],
+    ...answers.flatMap((answer) => [
+      [
+        bold(`${KIND_TITLES[answer.view.kinds[0]] ?? 'Memory'}: who ${METRIC_TITLES[answer.metric]}`),
+        ...atMost(of(answer, 'native').map(nativeText), processes, 'processes'),
+        ...of(answer, 'allocated').map((finding) => allocatedText(finding, answer)),
+        ...of(answer, 'share').map(shareText),
+      ],
+      [bold('What the GC says'), ...atMost(of(answer, 'heap').map(heapText), processes, 'processes')],
+    ]),
   ];
   return parts
     .filter((lines) => lines.length > 1)
     .map(([title, ...lines]) => [title, ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join('\n'))
-    .concat([bold('Look further'), ...nextCommands(answer, path).map((line) => `  ${line}`)].join('\n'))
+    .concat([bold('Look further'), ...nextCommands(answers, path).map((line) => `  ${line}`)].join('\n'))
     .join('\n\n');
+}
+
+function of<A extends Finding['about']>(answer: ReportAnswer, about: A): Extract<Finding, { about: A }>[] {
+  return answer.findings.filter((finding): finding is Extract<Finding, { about: A }> => finding.about === about);
+}
+
+const KIND_TITLES: Partial<Record<Kind, string>> = { 'gc-heap': '.NET memory', 'native-heap': 'Native heap' };
+const METRIC_TITLES: Record<Metric, string> = {
+  allocated: 'allocated',
+  unreleased: 'allocated what was never released',
+  temporary: 'allocated what was released again',
+  live: 'allocated what is live',
+  net: 'grew',
+  peak: 'held the peak',
+};
+
+function nativeText({ process, last, peak, peakAt, allocated, accuracy, fleetingCount }: NativeFinding): string {
+  const fleeting =
+    fleetingCount === null || allocated.count === 0
+      ? ''
+      : `, ${formatShare(fleetingCount / allocated.count)} of them freed at once`;
+  return (
+    `${process}: ${formatBytes(last)} of the native heap never released, at most ${formatBytes(peak)} held at ` +
+    `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
+    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).`
+  );
 }
 
 function atMost(lines: readonly string[], limit: number, what: string): string[] {
@@ -80,6 +110,7 @@ function residentText({ process, first, peak, last, from, peakAt, to }: Resident
 }
 
 function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
+  if (view.metric !== 'allocated') return `${formatBytes(total.bytes)} ${view.metric} (${accuracyText(answer)}).`;
   const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} objects`;
   return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.`;
 }
@@ -126,9 +157,16 @@ function generationName(generation: Generation): string {
   return `generation ${GENERATIONS.indexOf(generation)}`;
 }
 
-function nextCommands({ culprit, view, findings }: ReportAnswer, path: string): string[] {
+function nextCommands(answers: readonly ReportAnswer[], path: string): string[] {
   const trace = shellWord(path);
-  const line = (...words: string[]) => ['memsurge', ...words].filter((word) => word !== '').join(' ');
+  const commands = answers.flatMap((answer) => nextOf(answer, trace));
+  const hasHeap = answers.some((answer) => of(answer, 'heap').length > 0);
+  return [...commands, ...(hasHeap ? [line('heap', trace)] : []), line('timeline', trace)];
+}
+
+const line = (...words: string[]) => ['memsurge', ...words].filter((word) => word !== '').join(' ');
+
+function nextOf({ culprit, view, findings }: ReportAnswer, trace: string): string[] {
   const commands: string[] = [];
   if (culprit !== undefined) {
     commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
@@ -137,6 +175,5 @@ function nextCommands({ culprit, view, findings }: ReportAnswer, path: string): 
     commands.push(line('top', trace, '--by function', viewFlags(view)));
     commands.push(line('tree', trace, viewFlags(view)));
   }
-  commands.push(line('heap', trace), line('timeline', trace));
   return commands;
 }

@@ -68,6 +68,10 @@ function formatTimeline(shell: Shell, answer: Answer<TimelineRow>): string {
       'GC heap size',
       rows.map((row) => row.gcSize),
     ),
+    measured(
+      'native live',
+      rows.map((row) => row.nativeLive),
+    ),
     { label: answer.metric, chart: sparkline(amounts), note: rate },
     {
       label: 'collections',

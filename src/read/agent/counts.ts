@@ -18,6 +18,7 @@ export interface NativeCounts {
   readonly allocated: CountedRows;
   readonly released: CountedRows;
   readonly unreleased: CountedRows;
+  readonly fleeting: CountedRows;
   readonly peak: CountedRows;
 }
 
@@ -46,11 +47,13 @@ export function countNative(capture: AgentCapture, looks: Looks | undefined, end
     seen.freedBytes[site] += looks!.freedBytes[row];
     seen.freedCount[site] += looks!.freedCount[row];
   }
+  const fleeting = createRows();
   const peak = createRows();
   for (let site = 1; site < sites.length; site++) {
     const rest = (column: keyof typeof seen) => sites[column][site] - seen[column][site];
     allocated.add(end, site, rest('allocatedBytes'), rest('allocatedCount'));
     released.add(end, site, rest('freedBytes'), rest('freedCount'));
+    fleeting.add(end, site, 0, sites.temporaryCount[site]);
     // How many objects they were is not counted.
     if (capture.mode === 'exact') peak.add(Math.min(end, capture.peakTime), site, sites.peakBytes[site], 0);
   }
@@ -64,6 +67,7 @@ export function countNative(capture: AgentCapture, looks: Looks | undefined, end
     allocated: allocated.finish(),
     released: released.finish(),
     unreleased: unreleased.finish(),
+    fleeting: fleeting.finish(),
     peak: peak.finish(),
   };
 }

@@ -1,0 +1,129 @@
+import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  COUNTERS,
+  HEADER,
+  HEADER_BYTES,
+  MAGIC,
+  ROW_BYTES,
+  SECTION_ENTRY_BYTES,
+  SECTIONS,
+  type Section,
+} from '../../read/agent/layout.ts';
+import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
+
+/** The counters in the file of a running agent. */
+export interface AgentCounters {
+  readonly pid: number;
+  readonly parentPid: number;
+  /** Monotonic ns. */
+  readonly startTime: number;
+  readonly executable: string;
+  readonly commandLine: string;
+  /** Live bytes of the native heap as the agent counts them. */
+  readonly liveBytes: number;
+  /** Reads what changed since the look before and begins a new tick; returns the look in its saved form. */
+  look(now: number): Uint8Array;
+  /** Asks the agent to stop. */
+  askToStop(): void;
+  close(): void;
+}
+
+/** Counters are read in blocks of as many rows as one dirty byte stands for. */
+const BLOCK_ROWS = 64;
+const VALUES = 4;
+
+/** Undefined while the agent has not written its header yet, or when it is none. */
+export function openAgentCounters(path: string): AgentCounters | undefined {
+  const file = openSync(path, 'r+');
+  const header = Buffer.alloc(HEADER_BYTES);
+  const readHeader = (): boolean =>
+    readSync(file, header, 0, HEADER_BYTES, 0) === HEADER_BYTES && header.toString('latin1', 0, 8) === MAGIC;
+  if (!readHeader() || header.readUInt32LE(HEADER.state) === 0) {
+    closeSync(file);
+    return undefined;
+  }
+  const section = (name: Section) => {
+    const entry = HEADER.sections + SECTIONS.indexOf(name) * SECTION_ENTRY_BYTES;
+    return { offset: u64(header, entry), rows: header.readUInt32LE(entry + 20) };
+  };
+  const text = (at: number, length: number) => {
+    const zero = header.indexOf(0, at);
+    return header.toString('utf8', at, zero < 0 || zero > at + length ? at + length : zero);
+  };
+
+  let tick = header.readUInt32LE(HEADER.tick);
+  /** Per site: allocated bytes, count, freed bytes, count of the look before. */
+  let known = new Float64Array(0);
+  const block = Buffer.alloc(BLOCK_ROWS * ROW_BYTES.counters);
+  const number = Buffer.alloc(4);
+  const writeNumber = (at: number, value: number) => {
+    number.writeUInt32LE(value);
+    writeSync(file, number, 0, 4, at);
+  };
+
+  const changesIn = (first: number, rows: number, growth: SiteGrowth[]): void => {
+    for (let row = 0; row < rows; row++) {
+      const at = row * ROW_BYTES.counters;
+      const before = (first + row) * VALUES;
+      // An agent's counter can be seen half updated (bytes without count); the next look has the rest.
+      const grown = (value: number, i: number): number => {
+        const difference = Math.max(0, value - known[before + i]);
+        known[before + i] += difference;
+        return difference;
+      };
+      const allocatedBytes = grown(u64(block, at + COUNTERS.allocatedBytes), 0);
+      const allocatedCount = grown(u64(block, at + COUNTERS.allocatedCount), 1);
+      const freedBytes = grown(
+        u64(block, at + COUNTERS.ownFreedBytes) + u64(block, at + COUNTERS.foreignFreedBytes),
+        2,
+      );
+      const freedCount = grown(
+        u64(block, at + COUNTERS.ownFreedCount) + block.readUInt32LE(at + COUNTERS.foreignFreedCount),
+        3,
+      );
+      if (allocatedBytes + allocatedCount + freedBytes + freedCount === 0) continue;
+      growth.push({ site: first + row, allocatedBytes, allocatedCount, freedBytes, freedCount });
+    }
+  };
+
+  return {
+    pid: header.readInt32LE(HEADER.pid),
+    parentPid: header.readInt32LE(HEADER.parentPid),
+    startTime: u64(header, HEADER.startTime),
+    executable: text(HEADER.executable, HEADER.executableBytes),
+    commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),
+    get liveBytes() {
+      return u64(header, HEADER.liveBytes);
+    },
+    look(now) {
+      const before = tick;
+      tick = (tick + 1) >>> 0;
+      writeNumber(HEADER.tick, tick);
+      readHeader();
+      const { rows } = section('stacks');
+      if (known.length < rows * VALUES) {
+        const larger = new Float64Array(Math.max(rows * VALUES, known.length * 2));
+        larger.set(known);
+        known = larger;
+      }
+      const dirty = Buffer.alloc(Math.ceil(rows / BLOCK_ROWS));
+      readSync(file, dirty, 0, dirty.length, section('dirty').offset);
+      const growth: SiteGrowth[] = [];
+      for (let i = 0; i < dirty.length; i++) {
+        // A thread can have read the tick just before it changed.
+        if (dirty[i] !== (before & 0xff) && dirty[i] !== (tick & 0xff) && dirty[i] !== ((before - 1) & 0xff)) continue;
+        const first = i * BLOCK_ROWS;
+        const here = Math.min(BLOCK_ROWS, rows - first);
+        readSync(file, block, 0, here * ROW_BYTES.counters, section('counters').offset + first * ROW_BYTES.counters);
+        changesIn(first, here, growth);
+      }
+      return encodeLook(now, growth);
+    },
+    askToStop: () => writeNumber(HEADER.stop, 1),
+    close: () => closeSync(file),
+  };
+}
+
+function u64(bytes: Buffer, at: number): number {
+  return bytes.readUInt32LE(at) + bytes.readUInt32LE(at + 4) * 0x1_0000_0000;
+}

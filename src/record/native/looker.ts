@@ -1,0 +1,132 @@
+import { readdirSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { compactAgentFile } from '../../read/agent/compact.ts';
+import { looksHeader } from '../../read/agent/looks.ts';
+import { messageOf } from '../../trace/errors.ts';
+import type { ManifestProcess } from '../../trace/manifest.ts';
+import { monotonicNow } from '../clock.ts';
+import type { RecordingFolder } from '../folder.ts';
+import { programOf } from '../proc.ts';
+import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
+import { type AgentCounters, openAgentCounters } from './counters.ts';
+
+/** Looks at the counters of all agents of a recording while their processes run. */
+export interface NativeLooker {
+  /** Where the agents write. */
+  readonly path: string;
+  /** Programs whose agent has begun to record. */
+  readonly count: number;
+  /** Live bytes of their native heaps together. */
+  readonly liveBytes: number;
+  /** Looks a last time, asks agents that still record to stop, and leaves their files without holes. */
+  finish(): Promise<void>;
+}
+
+/** Folder of the agents' files inside a recording's. */
+const NATIVE_FOLDER = 'native';
+
+const INTERVAL = 100;
+/** Looks may take at most this part of the recorder's time. */
+const BUSY_SHARE = 0.05;
+
+interface Agent {
+  readonly name: string;
+  readonly counters: AgentCounters;
+  readonly sampled: SampledProcess;
+  readonly write: (look: Uint8Array) => void;
+  /** The process has ended, and what it left was looked at. */
+  done: boolean;
+}
+
+/** Every process that has an agent becomes a process of the recording. */
+export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
+  const path = join(resolve(folder.path), NATIVE_FOLDER);
+  await mkdir(path);
+  const agents = new Map<string, Agent>();
+  let timer = setTimeout(tick, INTERVAL);
+
+  function tick(): void {
+    const start = monotonicNow();
+    lookAtAll();
+    const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
+    timer = setTimeout(tick, Math.max(INTERVAL, pause));
+  }
+
+  function lookAtAll(): void {
+    if (folder.failed) return;
+    findAgents();
+    for (const agent of agents.values()) {
+      if (agent.done) continue;
+      agent.done = agent.sampled.over;
+      agent.write(agent.counters.look(monotonicNow()));
+    }
+  }
+
+  function findAgents(): void {
+    for (const name of readdirSync(path)) {
+      if (!name.endsWith('.agent') || agents.has(name)) continue;
+      const counters = openAgentCounters(join(path, name));
+      if (counters === undefined) continue;
+      const process = processOf(counters);
+      process.native.push(`${NATIVE_FOLDER}/${name}`);
+      void folder.save();
+      agents.set(name, {
+        name,
+        counters,
+        sampled: sampleOf(process),
+        write: looksWriter(folder, name),
+        done: false,
+      });
+    }
+  }
+
+  /** A process that becomes another program (exec) stays one process, called what it was last. */
+  function processOf({ pid, parentPid, startTime, executable, commandLine }: AgentCounters): ManifestProcess {
+    const name = programOf(commandLine.split(' ')) || basename(executable);
+    return folder.addProcess({ pid, parentPid, name, commandLine, runtime: '', startTime });
+  }
+
+  function sampleOf(process: ManifestProcess): SampledProcess {
+    const sampled = sampler.add(process);
+    void sampled.ended.then((exit) => {
+      process.endTime ??= monotonicNow();
+      if (exit !== undefined) process.exit ??= exit;
+    });
+    return sampled;
+  }
+
+  return {
+    path,
+    get count() {
+      return agents.size;
+    },
+    get liveBytes() {
+      return [...agents.values()].reduce((sum, { counters }) => sum + counters.liveBytes, 0);
+    },
+    async finish() {
+      clearTimeout(timer);
+      lookAtAll();
+      for (const { name, counters } of agents.values()) {
+        counters.askToStop();
+        counters.close();
+        const file = join(path, name);
+        try {
+          await writeFile(`${file}.new`, compactAgentFile(file));
+          await rename(`${file}.new`, file);
+        } catch (error) {
+          folder.warn(`native memory in ${name}: ${messageOf(error)}`);
+        }
+      }
+    },
+  };
+}
+
+/** Writes the looks of one agent; the file is made when there is something to write. */
+function looksWriter(folder: RecordingFolder, name: string): (look: Uint8Array) => void {
+  const part = folder.part(`${NATIVE_FOLDER}/${name.replace(/\.agent$/, '.looks')}`);
+  part.write(looksHeader());
+  return (look) => {
+    if (!folder.failed) part.write(look);
+  };
+}
