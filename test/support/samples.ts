@@ -2,9 +2,18 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT } from './root.ts';
 
-export type Sample = 'story1' | 'mixed' | 'exits' | 'churn' | 'spawner' | 'hello';
+export type Sample =
+  | 'story1'
+  | 'story2'
+  | 'mixed'
+  | 'exits'
+  | 'churn'
+  | 'spawner'
+  | 'hello'
+  | 'pinvoke-churn'
+  | 'frameless';
 
-/** churn, spawner and hello are built for net10.0 only. */
+/** churn, spawner, hello, pinvoke-churn and frameless are built for net10.0 only. */
 export type Framework = 'net8.0' | 'net9.0' | 'net10.0';
 
 /**
@@ -15,4 +24,19 @@ export function samplePath(sample: Sample, framework: Framework = 'net10.0'): st
   const path = join(ROOT, '.build', 'samples', sample, framework, sample);
   if (!existsSync(path)) throw new Error(`${path} is missing: run node scripts/samples.mjs`);
   return path;
+}
+
+export type NativeSample = 'leaks' | 'churn' | 'endings';
+
+/** Path of a sample in C or C++. @throws Error when it was not built, as {@link whyNoNativeSamples} says. */
+export function nativeSamplePath(sample: NativeSample): string {
+  const path = join(ROOT, '.build', 'samples', 'native', sample);
+  if (!existsSync(path)) throw new Error(`${path} is missing: run node scripts/samples.mjs`);
+  return path;
+}
+
+/** Why the samples in C and C++ are not there, and with them the libraries of those in C#; undefined where they are. */
+export function whyNoNativeSamples(): string | undefined {
+  const built = existsSync(join(ROOT, '.build', 'samples', 'native', 'leaks'));
+  return built ? undefined : 'the native samples are not built: they need make, gcc and g++';
 }
