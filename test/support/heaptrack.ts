@@ -1,0 +1,98 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, realpathSync } from 'node:fs';
+import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { type HeapJudgement, readStacks, sumUp } from './heaptrack-trace.ts';
+
+/**
+ * heaptrack's own library brings libstdc++ into every program, which allocates this block at its start; nothing else
+ * of it shows. A C program has this one block less without heaptrack.
+ */
+export const LIBSTDCXX_POOL_BYTES = 72_704;
+
+/** Why heaptrack cannot be asked on this machine, undefined where it can. */
+export function whyNoHeaptrack(): string | undefined {
+  const files = heaptrackFiles();
+  if (files === undefined || !existsSync(files.library) || !existsSync(files.interpreter)) {
+    return 'heaptrack is not installed (Debian: apt install heaptrack)';
+  }
+  if (spawnSync('setarch', ['-R', 'true']).status !== 0) return 'setarch -R is not permitted here';
+  return undefined;
+}
+
+/** `command` with addresses that are the same in every run. */
+function withFixedAddresses(command: readonly string[]): string[] {
+  return ['setarch', '-R', ...command];
+}
+
+/**
+ * Runs `command`, whose first part is an absolute path, under heaptrack at fixed addresses, without input, and with nothing
+ * but `environment`: heaptrack takes its own variables away before the program looks.
+ * @throws Error when heaptrack is missing, the command fails, or heaptrack's own counts differ from those made here.
+ */
+export async function judgeHeap(
+  command: readonly string[],
+  environment: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin' },
+): Promise<HeapJudgement> {
+  const files = heaptrackFiles();
+  if (files === undefined) throw new Error(whyNoHeaptrack());
+  const folder = await mkdtemp(join(tmpdir(), 'heaptrack-'));
+  try {
+    const raw = join(folder, 'raw');
+    // `env` sets the variables, so that only the command itself is recorded and not setarch before it.
+    const recorded = ['env', `LD_PRELOAD=${files.library}`, `DUMP_HEAPTRACK_OUTPUT=${raw}`, ...command];
+    await run(withFixedAddresses(recorded), environment, '/dev/null');
+    const interpreted = await run([files.interpreter], process.env, raw);
+
+    const judgement = sumUp(await readFile(raw, 'latin1'), readStacks(interpreted.stdout));
+    expectSameAs(judgement, interpreted.stderr);
+    return judgement;
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** As its shell script finds them: relative to where that is installed. */
+function heaptrackFiles(): { library: string; interpreter: string } | undefined {
+  const script = (process.env.PATH ?? '')
+    .split(delimiter)
+    .map((folder) => join(folder, 'heaptrack'))
+    .find((path) => existsSync(path));
+  if (script === undefined) return undefined;
+  const folder = join(dirname(realpathSync(script)), '..', 'lib', 'heaptrack');
+  return {
+    library: join(folder, 'libheaptrack_preload.so'),
+    interpreter: join(folder, 'libexec', 'heaptrack_interpret'),
+  };
+}
+
+/** heaptrack's interpreter prints a count each of all, of the leaked and of the temporary allocations. */
+function expectSameAs({ allocations, frees, temporary }: HeapJudgement, stats: string): void {
+  const theirs = [...stats.matchAll(/allocations:\s+(\d+)/g)].map(([, count]) => count).join(', ');
+  const own = [allocations, allocations - frees, temporary].join(', ');
+  if (own !== theirs)
+    throw new Error(`heaptrack counts ${theirs} blocks, leaked and temporary ones; here it is ${own}`);
+}
+
+/** @throws Error with what it printed when the program fails. */
+async function run(
+  [program, ...args]: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  input: string,
+): Promise<{ stdout: string; stderr: string }> {
+  const stdin = await open(input);
+  try {
+    const child = spawn(program, args, { env: environment, stdio: [stdin.fd, 'pipe', 'pipe'] });
+    const [stdout, stderr, code] = await Promise.all([
+      text(child.stdout!),
+      text(child.stderr!),
+      new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve)),
+    ]);
+    if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${stderr}`);
+    return { stdout, stderr };
+  } finally {
+    await stdin.close();
+  }
+}
