@@ -1,8 +1,8 @@
 // Everything a fresh clone needs, each step skipped when it is up to date:
-// dependencies, the build of memsurge, with --samples the sample programs, with --judges the peers the tests compare with.
+// dependencies, the build of memsurge and of its native agent, with --samples the sample programs, with --judges the peers the tests compare with.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -22,6 +22,20 @@ step('dependencies', ['package-lock.json'], join(root, 'node_modules'), () => {
 step('memsurge', ['src', 'tsconfig.json', 'tsconfig.build.json'], join(root, 'dist', 'cli', 'main.js'), () => {
   npm('run', '--silent', 'build');
 });
+step('agent', ['agent/src', 'agent/Makefile'], join(root, 'dist', 'agent', 'libmemsurge.so'), () => {
+  try {
+    execFileSync('make', ['--silent', '-C', join(root, 'agent')], { stdio: ['ignore', 2, 2] });
+  } catch (error) {
+    const why = error.code === 'ENOENT' ? 'make is not installed' : 'make failed, see above';
+    console.error(`setup: the native agent was not built (${why}): only managed memory can be recorded.`);
+    return false;
+  }
+  mkdirSync(join(root, 'dist', 'agent'), { recursive: true });
+  for (const name of ['libmemsurge.so', 'libmemsurge-tls.so']) {
+    copyFileSync(join(root, '.build', 'agent', name), join(root, 'dist', 'agent', name));
+  }
+  return true;
+});
 try {
   if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
   if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
@@ -30,7 +44,7 @@ try {
   process.exit(2);
 }
 
-/** Runs `work` unless `result` exists and was made from the same `inputs`. */
+/** Runs `work` unless `result` exists and was made from the same `inputs`; work that says false is tried again next time. */
 function step(name, inputs, result, work) {
   const stamp = join(stamps, name);
   const hash = createHash('sha256');
@@ -38,7 +52,7 @@ function step(name, inputs, result, work) {
   const current = hash.digest('hex');
   if (existsSync(result) && existsSync(stamp) && readFileSync(stamp, 'utf8') === current) return;
   console.error(`setup: ${name} …`);
-  work();
+  if (work() === false) return;
   mkdirSync(stamps, { recursive: true });
   writeFileSync(stamp, current);
 }

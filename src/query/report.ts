@@ -138,11 +138,19 @@ function drillDown(trace: Trace, view: View): ShareFinding[] {
   for (const dimension of STEPS) {
     const { rows, accuracy } = top(trace, current, dimension, ROWS_PER_STEP);
     if (dimension === 'process' && rows.length < 2) continue;
+    if (dimension === 'kind' && current.kinds.length === 1) continue;
+    // Only the GC heap is made of heaps and knows types.
+    if ((dimension === 'heap' || dimension === 'type') && !holdsObjects(rows)) continue;
     const dominant = rows[0].share > DOMINANT;
     steps.push({ about: 'share', dimension, rows, dominant, accuracy, view: current });
     if (dominant && isNamed(rows[0])) current = narrow(current, dimension, rows[0].name);
   }
   return steps;
+}
+
+/** False where no row has a heap or a type. */
+function holdsObjects(rows: readonly Row[]): boolean {
+  return rows.some((row) => row.name !== 'none' && row.name !== '[no type]');
 }
 
 /** `view` inside one row of `dimension`. */

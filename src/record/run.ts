@@ -10,7 +10,7 @@ import { type NativeOptions, planNative, preloadEnvironment } from './native/lib
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
-import { programOf } from './proc.ts';
+import { commandLine, programOf } from './proc.ts';
 import { startProcSampler } from './proc-sampler.ts';
 import { say, TOOL } from './say.ts';
 
@@ -58,6 +58,15 @@ export async function run(options: RunOptions): Promise<number> {
     throw error;
   });
   runtimes.launched(target.pid);
+  const root = folder.addProcess({
+    pid: target.pid,
+    parentPid: process.pid,
+    name: programOf(options.command),
+    commandLine: commandLine(options.command),
+    runtime: '',
+    startTime: monotonicNow(),
+  });
+  sampler.add(root);
   const { code, words } = await target.ended;
   target.restoreSignals();
 

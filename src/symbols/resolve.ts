@@ -185,9 +185,8 @@ function indexModule(module: BundleModule): IndexedModule {
   };
 }
 
-/** Native libraries are the runtime's, as far as a managed stack can lead into one. */
 function isSystemPath(path: string, name: string): boolean {
-  return /\.so(\.[\d.]+)?$/.test(path) || isSystemModule({ path, name, publicKeyToken: '' });
+  return isSystemLibrary(path) || isSystemModule({ path, name, publicKeyToken: '' });
 }
 
 const namelessMethod = (body: CodeBody) => ({ namespace: '', name: `[method 0x${body.token.toString(16)}]` });
