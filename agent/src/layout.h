@@ -43,7 +43,7 @@ enum layout_section {
   SECTION_COUNTERS,
   /** One byte per 64 stacks: low byte of the tick at which one of their counters changed last. */
   SECTION_DIRTY,
-  /** Exact mode: live blocks; free places have address 0, `rows` covers all places. */
+  /** Live blocks, in sampled mode those of them that were sampled; free places have address 0, `rows` covers all places. */
   SECTION_BLOCKS,
   /** Live mappings; free places have length 0. */
   SECTION_MAPS,
@@ -137,7 +137,10 @@ struct layout_block {
   uint32_t stack;
   /** Recorder's tick at its allocation. */
   uint32_t tick;
-  uint64_t reserved;
+  /** Serial of the thread that allocated it. */
+  uint32_t thread;
+  /** Sampled mode: its row of SAMPLES. */
+  uint32_t sample;
 };
 
 struct layout_map {

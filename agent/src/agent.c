@@ -1,0 +1,180 @@
+#include "agent.h"
+
+#include <fcntl.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "arch.h"
+#include "blocks.h"
+#include "maps.h"
+#include "memory.h"
+#include "real.h"
+#include "samples.h"
+#include "stacks.h"
+#include "store.h"
+#include "threads.h"
+
+struct gate gate;
+
+static _Atomic uint64_t skipped_early;
+/* What this process, or the one it was forked from, was asked to record; empty while it was not looked for. */
+static struct agent_config wanted;
+static int32_t started_pid;
+
+void agent_skipped_early(void) { atomic_fetch_add_explicit(&skipped_early, 1, memory_order_relaxed); }
+
+static int32_t own_pid(void) { return (int32_t)SYSTEM_CALL3(SYS_getpid, 0, 0, 0); }
+
+static const char *parse_number(const char *text, uint64_t *value) {
+  *value = 0;
+  for (; *text >= '0' && *text <= '9' && *value < UINT64_MAX / 100; text++) *value = *value * 10 + (uint64_t)(*text - '0');
+  return text;
+}
+
+bool agent_parse(const char *text, struct agent_config *config) {
+  if (strncmp(text, "exact,", 6) == 0) config->mode = MODE_EXACT;
+  else if (strncmp(text, "sampled,", 8) == 0) config->mode = MODE_SAMPLED;
+  else return false;
+  text = parse_number(strchr(text, ',') + 1, &config->mean_bytes);
+  if (*text != ',' || (config->mode == MODE_SAMPLED && config->mean_bytes == 0)) return false;
+  size_t length = strlen(++text);
+  if (length == 0 || length >= sizeof config->directory) return false;
+  memcpy(config->directory, text, length + 1);
+  return true;
+}
+
+static char *append_text(char *at, const char *text) {
+  size_t length = strlen(text);
+  memcpy(at, text, length + 1);
+  return at + length;
+}
+
+static char *append_number(char *at, uint64_t value) {
+  char digits[24], *digit = digits + sizeof digits - 1;
+  *digit = 0;
+  do *--digit = (char)('0' + value % 10);
+  while (value /= 10);
+  return append_text(at, digit);
+}
+
+/* `<directory>/<pid>-<ns>.agent`: an image that execs keeps its pid, so the pid alone is no name. */
+static bool create_file(const struct agent_config *config, uint64_t now) {
+  char path[sizeof config->directory + 64];
+  char *at = append_text(append_number(append_text(append_text(path, config->directory), "/"), (uint64_t)own_pid()), "-");
+  append_text(append_number(at, now), ".agent");
+  return store_create(path);
+}
+
+static void read_command_line(struct layout_header *header) {
+  SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", header->executable, sizeof header->executable - 1);
+  long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+  if (fd < 0) return;
+  long got = SYSTEM_CALL3(SYS_read, fd, header->command_line, sizeof header->command_line - 1);
+  SYSTEM_CALL3(SYS_close, fd, 0, 0);
+  for (long i = 0; i + 1 < got; i++) {
+    if (header->command_line[i] == 0) header->command_line[i] = ' ';
+  }
+}
+
+static void fill_header(const struct agent_config *config, enum layout_start start, uint64_t now) {
+  struct layout_header *header = store.header;
+  header->version = LAYOUT_VERSION;
+  header->pid = own_pid();
+  header->parent_pid = (int32_t)SYSTEM_CALL3(SYS_getppid, 0, 0, 0);
+  header->mode = config->mode;
+  header->arch = ARCH_THIS;
+  header->start = start;
+  header->section_count = SECTION_COUNT;
+  header->start_time = now;
+  header->mean_bytes = config->mode == MODE_SAMPLED ? config->mean_bytes : 0;
+  /* A row of counters that never changed has epoch 0 and must not look as if it were of the first maximum. */
+  header->peak_epoch = 1;
+  header->shadowed = real_is_shadowed() && start != START_ATTACH;
+  header->losses.skipped_count = atomic_exchange(&skipped_early, 0);
+  read_command_line(header);
+  memcpy(header->magic, LAYOUT_MAGIC, sizeof header->magic);
+}
+
+/* What is done once and holds for children made by fork too. */
+static bool prepare(void) {
+  static enum { UNTRIED, READY, FAILED } prepared;
+  if (prepared == UNTRIED) {
+    real_resolve();
+    bool ready = SYSTEM_CALL3(SYS_madvise, &gate, sizeof gate, MADV_WIPEONFORK) == 0 && threads_prepare();
+    prepared = ready ? READY : FAILED;
+  }
+  return prepared == READY;
+}
+
+bool agent_start(const struct agent_config *config, enum layout_start start) {
+  if (!prepare()) return false;
+  uint64_t now = monotonic_ns();
+  if (!create_file(config, now)) return false;
+  gate.mode = config->mode;
+  gate.filter = NULL;
+  threads_reset(started_pid != own_pid());
+  started_pid = own_pid();
+  blocks_start();
+  maps_start();
+  if (!stacks_start() || (config->mode == MODE_SAMPLED && !samples_start())) {
+    store_close();
+    return false;
+  }
+  fill_header(config, start, now);
+  atomic_store(&store.header->state, STATE_RECORDING);
+  atomic_store(&gate.phase, GATE_RECORDING);
+  return true;
+}
+
+void agent_start_preloaded(void) {
+  uint32_t phase = GATE_WAITING;
+  if (!atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STARTING)) return;
+  bool is_fork = started_pid != 0;
+  bool asked = is_fork;
+  if (!asked) {
+    const char *text = real_environment("MEMSURGE_AGENT");
+    asked = text != NULL && agent_parse(text, &wanted);
+  }
+  if (!asked || !agent_start(&wanted, is_fork ? START_FORK : START_PRELOAD)) atomic_store(&gate.phase, GATE_INERT);
+}
+
+static void end(void) {
+  threads_flush();
+  atomic_store(&store.header->end_time, monotonic_ns());
+  atomic_store(&store.header->state, STATE_STOPPED);
+}
+
+void agent_stop_requested(void) {
+  uint32_t phase = GATE_RECORDING;
+  if (atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STOPPED)) end();
+}
+
+void agent_stop(void) {
+  uint32_t phase = GATE_RECORDING;
+  bool was_recording = atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STOPPED);
+  if (!was_recording && phase != GATE_STOPPED) return;
+  if (store.header == NULL) return;
+  if (SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0) {
+    SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+    SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+  }
+  threads_quiesce();
+  if (was_recording) end();
+  store_close();
+}
+
+/* A program that allocates nothing, or whose malloc is another's, still gets its file: so that nobody has to wonder. */
+__attribute__((constructor)) static void on_load(void) {
+  if (atomic_load(&gate.phase) == GATE_WAITING && real_is_preloaded()) agent_start_preloaded();
+}
+
+/* Libraries may still release what they hold: recording goes on, only the end is noted. */
+__attribute__((destructor)) static void on_exit_of_process(void) {
+  struct thread *thread = thread_enter();
+  if (thread == NULL) return;
+  thread_note_name(thread);
+  end();
+  thread_leave(thread);
+}

@@ -1,0 +1,87 @@
+/*
+ * Sums per stack, and the process's live bytes with their peak. A stack's row is written by its own thread with plain
+ * stores; frees by others are atomic adds to fields of their own. The peak's composition is kept by copy on write:
+ * `peak_epoch` of the header counts maxima, and a row that changes first saves its live bytes as those at the latest one.
+ */
+#ifndef MEMSURGE_COUNTERS_H
+#define MEMSURGE_COUNTERS_H
+
+#include "lock.h"
+#include "memory.h"
+#include "store.h"
+#include "threads.h"
+
+static inline uint64_t counters_live(const struct layout_counters *row) {
+  return row->allocated_bytes - row->own_freed_bytes - atomic_load_explicit(&row->foreign_freed_bytes, memory_order_relaxed);
+}
+
+static inline struct layout_counters *counters_changing(uint32_t stack) {
+  struct layout_counters *row = store_counters(stack);
+  uint32_t epoch = atomic_load_explicit(&store.header->peak_epoch, memory_order_relaxed);
+  if (row->peak_epoch != epoch) {
+    row->peak_bytes = counters_live(row);
+    row->peak_epoch = epoch;
+  }
+  uint8_t *dirty = (uint8_t *)store_rows(SECTION_DIRTY) + stack / 64;
+  uint8_t tick = (uint8_t)atomic_load_explicit(&store.header->tick, memory_order_relaxed);
+  if (*dirty != tick) *dirty = tick;
+  return row;
+}
+
+static inline void live_is(uint64_t live) {
+  struct layout_header *header = store.header;
+  uint64_t peak = atomic_load_explicit(&header->peak_bytes, memory_order_relaxed);
+  if (live <= peak) return;
+  while (live > peak && !atomic_compare_exchange_weak_explicit(&header->peak_bytes, &peak, live, memory_order_relaxed,
+                                                               memory_order_relaxed)) {}
+  atomic_store_explicit(&header->peak_time, monotonic_coarse_ns(), memory_order_relaxed);
+  atomic_fetch_add_explicit(&header->peak_epoch, 1, memory_order_relaxed);
+}
+
+/** Brings a thread's delta to the header. */
+static inline void counters_flush(struct thread *thread) {
+  if (thread->delta == 0) return;
+  uint64_t delta = (uint64_t)thread->delta;
+  thread->delta = 0;
+  live_is(atomic_fetch_add_explicit(&store.header->live_bytes, delta, memory_order_relaxed) + delta);
+}
+
+/* Exact while one thread exists; else in steps of delta_limit. */
+static inline void live_changes(struct thread *thread, int64_t change) {
+  if (is_single_threaded()) {
+    struct layout_header *header = store.header;
+    uint64_t live = atomic_load_explicit(&header->live_bytes, memory_order_relaxed) + (uint64_t)(change + thread->delta);
+    thread->delta = 0;
+    atomic_store_explicit(&header->live_bytes, live, memory_order_relaxed);
+    if (live <= atomic_load_explicit(&header->peak_bytes, memory_order_relaxed)) return;
+    atomic_store_explicit(&header->peak_bytes, live, memory_order_relaxed);
+    atomic_store_explicit(&header->peak_time, monotonic_coarse_ns(), memory_order_relaxed);
+    uint32_t epoch = atomic_load_explicit(&header->peak_epoch, memory_order_relaxed);
+    atomic_store_explicit(&header->peak_epoch, epoch + 1, memory_order_relaxed);
+    return;
+  }
+  thread->delta += change;
+  if (thread->delta >= thread->delta_limit || thread->delta <= -thread->delta_limit) counters_flush(thread);
+}
+
+static inline void counters_allocated(struct thread *thread, enum layout_kind kind, uint32_t stack, uint64_t bytes) {
+  struct layout_counters *row = counters_changing(stack);
+  row->allocated_bytes += bytes;
+  row->allocated_count++;
+  if (kind == KIND_NATIVE_HEAP) live_changes(thread, (int64_t)bytes);
+}
+
+/** `owner`: serial of the thread whose stack it is. */
+static inline void counters_freed(struct thread *thread, enum layout_kind kind, uint32_t stack, uint32_t owner, uint64_t bytes) {
+  struct layout_counters *row = counters_changing(stack);
+  if (owner == thread->serial) {
+    row->own_freed_bytes += bytes;
+    row->own_freed_count++;
+  } else {
+    atomic_fetch_add_explicit(&row->foreign_freed_bytes, bytes, memory_order_relaxed);
+    atomic_fetch_add_explicit(&row->foreign_freed_count, 1, memory_order_relaxed);
+  }
+  if (kind == KIND_NATIVE_HEAP) live_changes(thread, -(int64_t)bytes);
+}
+
+#endif

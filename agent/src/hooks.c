@@ -1,0 +1,97 @@
+#include "hooks.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "record.h"
+#include "real.h"
+
+/* The hooks keep to one form: the real call, then the record of what it gave; a release is recorded before it happens. */
+
+EXPORT void *malloc(size_t size) {
+  void *block = real.malloc(size);
+  RECORD_ALLOC(block, size);
+  return block;
+}
+
+EXPORT void free(void *block) {
+  RECORD_FREE(block);
+  if (LIKELY(!is_bootstrap(block))) real.free(block);
+}
+
+EXPORT void *calloc(size_t count, size_t size) {
+  void *block = real.calloc(count, size);
+  RECORD_ALLOC(block, count * size);
+  return block;
+}
+
+/* A bootstrap block moves to the real heap at the first occasion. */
+static void *reallocate(void *old, size_t size) {
+  if (LIKELY(!is_bootstrap(old))) return real.realloc(old, size);
+  void *block = real.malloc(size);
+  size_t rest = bootstrap_rest(old);
+  if (block != NULL) memcpy(block, old, size < rest ? size : rest);
+  return block;
+}
+
+EXPORT void *realloc(void *old, size_t size) {
+  struct departing departing;
+  record_depart(old, &departing);
+  void *block = reallocate(old, size);
+  /* Size 0 that yields nothing has freed the block. */
+  if (block == NULL && size != 0) record_back(&departing);
+  else record_departed(&departing);
+  RECORD_ALLOC(block, size);
+  return block;
+}
+
+EXPORT void *reallocarray(void *old, size_t count, size_t size) {
+  size_t bytes;
+  if (__builtin_mul_overflow(count, size, &bytes)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  struct departing departing;
+  record_depart(old, &departing);
+  void *block = reallocate(old, bytes);
+  if (block == NULL && bytes != 0) record_back(&departing);
+  else record_departed(&departing);
+  RECORD_ALLOC(block, bytes);
+  return block;
+}
+
+EXPORT int posix_memalign(void **block, size_t alignment, size_t size) {
+  int error = real.posix_memalign(block, alignment, size);
+  if (error == 0) RECORD_ALLOC(*block, size);
+  return error;
+}
+
+EXPORT void *aligned_alloc(size_t alignment, size_t size) {
+  void *block = real.aligned_alloc(alignment, size);
+  RECORD_ALLOC(block, size);
+  return block;
+}
+
+EXPORT void *memalign(size_t alignment, size_t size) {
+  void *block = real.memalign(alignment, size);
+  RECORD_ALLOC(block, size);
+  return block;
+}
+
+EXPORT void *valloc(size_t size) {
+  void *block = real.valloc(size);
+  RECORD_ALLOC(block, size);
+  return block;
+}
+
+EXPORT void *pvalloc(size_t size) {
+  void *block = real.pvalloc(size);
+  RECORD_ALLOC(block, size);
+  return block;
+}
+
+#define HOOK(function) {#function, (void *)function, (void **)&real.function}
+const struct got_hook hooks[] = {
+    HOOK(malloc), HOOK(calloc),        HOOK(realloc),  HOOK(reallocarray), HOOK(free), HOOK(posix_memalign),
+    HOOK(aligned_alloc), HOOK(memalign), HOOK(valloc), HOOK(pvalloc), {0},
+};

@@ -1,0 +1,2 @@
+#include "maps.h"
+void maps_start(void) {}

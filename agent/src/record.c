@@ -1,0 +1,124 @@
+#include "record.h"
+
+#include "agent.h"
+#include "blocks.h"
+#include "counters.h"
+#include "samples.h"
+#include "stacks.h"
+#include "store.h"
+
+static void count_loss(_Atomic uint64_t *loss) { atomic_fetch_add_explicit(loss, 1, memory_order_relaxed); }
+
+static void drop(uint64_t bytes) {
+  count_loss(&store.header->losses.dropped_count);
+  atomic_fetch_add_explicit(&store.header->losses.dropped_bytes, bytes, memory_order_relaxed);
+}
+
+/* Bookkeeping of a block that left the table. */
+static void settle(struct thread *thread, const struct layout_block *block) {
+  if (gate.mode == MODE_SAMPLED) samples_released(block->sample);
+  else counters_freed(thread, KIND_NATIVE_HEAP, block->stack, block->thread, block->size);
+}
+
+/* False: nothing is known of the block now. */
+static bool put(struct thread *thread, const struct layout_block *block) {
+  struct layout_block replaced;
+  enum blocks_put_result result = blocks_put(block, &replaced);
+  if (result == BLOCKS_REPLACED) {
+    settle(thread, &replaced);
+    count_loss(&store.header->losses.missed_free_count);
+  }
+  if (result == BLOCKS_FULL) drop(block->size);
+  else if (result == BLOCKS_PUT && gate.mode == MODE_SAMPLED) filter_add(block->address);
+  return result != BLOCKS_FULL;
+}
+
+static void alloc_exact(struct thread *thread, struct layout_block *block) {
+  if (put(thread, block)) counters_allocated(thread, KIND_NATIVE_HEAP, block->stack, block->size);
+}
+
+static void alloc_sampled(struct thread *thread, struct layout_block *block) {
+  block->sample = samples_add(thread, block->address, block->size, block->stack);
+  samples_draw(thread);
+  if (block->sample == STORE_FULL) drop(block->size);
+  else put(thread, block);
+}
+
+/* A thread that has just come to be known drew its first sample after the hook had looked. */
+static bool passes_after_all(struct thread *thread, size_t size) {
+  return gate.mode == MODE_SAMPLED && thread->countdown > 0 && (thread->countdown -= (int64_t)size) > 0;
+}
+
+void record_alloc(void *address, size_t size, const struct unwind_registers *registers) {
+  struct thread *thread = thread_enter();
+  if (UNLIKELY(thread == NULL)) return;
+  /* An operator new that calls malloc was seen there already. */
+  if (!passes_after_all(thread, size) && thread->last_allocated != (uint64_t)address) {
+    struct layout_block block = {
+        .address = (uint64_t)address,
+        .size = size,
+        .stack = stacks_here(thread, KIND_NATIVE_HEAP, registers),
+        .tick = atomic_load_explicit(&store.header->tick, memory_order_relaxed),
+        .thread = thread->serial,
+    };
+    if (gate.mode == MODE_SAMPLED) alloc_sampled(thread, &block);
+    else alloc_exact(thread, &block);
+    thread->last_allocated = (uint64_t)address;
+    if (UNLIKELY(atomic_load_explicit(&store.header->stop, memory_order_relaxed))) agent_stop_requested();
+  }
+  thread_leave(thread);
+}
+
+/* Takes a block out of the table. Freed again what was freed just now: an operator delete that calls free. */
+static bool take(struct thread *thread, uint64_t address, struct layout_block *block) {
+  if (blocks_take(address, block)) {
+    if (gate.mode == MODE_SAMPLED) filter_remove(address);
+    return true;
+  }
+  if (gate.mode == MODE_EXACT && thread->last_freed != address) count_loss(&store.header->losses.unknown_freed_count);
+  return false;
+}
+
+/* The thread's very next event after its allocation makes it temporary. */
+static void count_temporary(struct thread *thread, const struct layout_block *block) {
+  if (thread->last_allocated == block->address && gate.mode == MODE_EXACT) store_counters(block->stack)->temporary_count++;
+  thread->last_allocated = 0;
+  thread->last_freed = block->address;
+}
+
+void record_free(void *address) {
+  struct thread *thread = thread_enter();
+  if (UNLIKELY(thread == NULL)) return;
+  struct layout_block block;
+  if (take(thread, (uint64_t)address, &block)) {
+    settle(thread, &block);
+    count_temporary(thread, &block);
+  }
+  thread_leave(thread);
+}
+
+void record_depart(void *address, struct departing *departing) {
+  departing->known = false;
+  if (address == NULL || !gate_may_know(address)) return;
+  struct thread *thread = thread_enter();
+  if (thread == NULL) return;
+  departing->known = take(thread, (uint64_t)address, &departing->block);
+  thread_leave(thread);
+}
+
+void record_departed(const struct departing *departing) {
+  if (!departing->known) return;
+  struct thread *thread = thread_enter();
+  if (thread == NULL) return;
+  settle(thread, &departing->block);
+  count_temporary(thread, &departing->block);
+  thread_leave(thread);
+}
+
+void record_back(const struct departing *departing) {
+  if (!departing->known) return;
+  struct thread *thread = thread_enter();
+  if (thread == NULL) return;
+  put(thread, &departing->block);
+  thread_leave(thread);
+}

@@ -1,0 +1,47 @@
+/* What the hooks call. Each call is one event; none touches errno, waits for the program's locks, or allocates. */
+#ifndef MEMSURGE_RECORD_H
+#define MEMSURGE_RECORD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "arch.h"
+#include "gate.h"
+#include "layout.h"
+#include "threads.h"
+
+/** A block that is on its way out: known but not counted as freed yet, for realloc may fail. */
+struct departing {
+  bool known;
+  struct layout_block block;
+};
+
+/** The program got `size` bytes at `block`. */
+void record_alloc(void *block, size_t size, const struct unwind_registers *);
+/** Before the program gives a block back: from then on anybody may get its address. */
+void record_free(void *block);
+/** realloc in three steps: the block departs before, and is freed or back after. */
+void record_depart(void *block, struct departing *);
+void record_departed(const struct departing *);
+void record_back(const struct departing *);
+
+/** Sampled mode's fast way: true while the thread's next sample is further away than these bytes. In exact mode never. */
+static inline bool record_passes(size_t size) {
+  struct thread *thread = thread_self();
+  return LIKELY(thread != NULL) && LIKELY((thread->countdown -= (int64_t)size) > 0);
+}
+
+#define RECORD_ALLOC(block, size)                                                                                      \
+  do {                                                                                                                 \
+    if (!record_passes(size) && (block) != NULL) {                                                                     \
+      struct unwind_registers registers = CALLER_REGISTERS();                                                          \
+      record_alloc(block, size, &registers);                                                                           \
+    }                                                                                                                  \
+  } while (0)
+
+#define RECORD_FREE(block)                                                                                             \
+  do {                                                                                                                 \
+    if (UNLIKELY(gate_may_know(block)) && (block) != NULL) record_free(block);                                         \
+  } while (0)
+
+#endif

@@ -1,0 +1,131 @@
+#include "stacks.h"
+
+#include "arch.h"
+#include "lock.h"
+#include "store.h"
+
+/* All threads meet the same code: program counters are shared. */
+static struct lock pcs_lock;
+static struct index pcs;
+
+static inline uint64_t mix(uint64_t a, uint64_t b) {
+  __uint128_t product = (__uint128_t)(a ^ b) * 0x9e3779b97f4a7c15u;
+  return (uint64_t)(product >> 64) ^ (uint64_t)product;
+}
+
+bool stacks_start(void) {
+  pcs_lock = (struct lock){0};
+  index_drop(&pcs);
+  return store_extend(SECTION_PCS, 1) == 0 && store_extend(SECTION_NODES, 1) == 0 && store_extend(SECTION_STACKS, 1) == 0 &&
+         store_reserve_rows(SECTION_COUNTERS, 1) && store_reserve_rows(SECTION_DIRTY, 1);
+}
+
+static uint32_t append_pc(uint64_t pc, uint64_t hash) {
+  if (!index_reserve(&pcs)) return 0;
+  struct layout_pc row = {pc, monotonic_ns()};
+  uint32_t added = store_append(SECTION_PCS, &row);
+  if (added == STORE_FULL) return 0;
+  index_add(&pcs, hash, added);
+  return added;
+}
+
+/* Row of PCS, 0 when there is no room. */
+static uint32_t pc_row(uint64_t pc) {
+  const struct layout_pc *rows = store_rows(SECTION_PCS);
+  uint64_t hash = mix(pc, 0x2545f4914f6cdd1d);
+  uint32_t row = 0;
+  lock_enter(&pcs_lock);
+  if (pcs.slots != NULL) {
+    uint64_t slot;
+    for (uint32_t place = index_place(hash, pcs.mask); (slot = pcs.slots[place]) != 0; place = (place + 1) & pcs.mask) {
+      if (slot != index_slot(hash, (uint32_t)slot) || rows[(uint32_t)slot].pc != pc) continue;
+      row = (uint32_t)slot;
+      break;
+    }
+  }
+  if (row == 0) row = append_pc(pc, hash);
+  lock_leave(&pcs_lock);
+  return row;
+}
+
+static uint32_t append_node(struct thread *thread, uint32_t parent, uint64_t pc, uint64_t hash) {
+  struct layout_node row = {parent, pc_row(pc)};
+  if (row.pc == 0 || !index_reserve(&thread->nodes)) return 0;
+  uint32_t added = store_append(SECTION_NODES, &row);
+  if (added == STORE_FULL) return 0;
+  index_add(&thread->nodes, hash, added);
+  return added;
+}
+
+/* Row of NODES, 0 when there is no room. */
+static uint32_t node_row(struct thread *thread, uint32_t parent, uint64_t pc) {
+  const struct index *index = &thread->nodes;
+  const struct layout_node *rows = store_rows(SECTION_NODES);
+  const struct layout_pc *pc_rows = store_rows(SECTION_PCS);
+  uint64_t hash = mix(pc, parent * 0xd6e8feb86659fd93u);
+  if (index->slots != NULL) {
+    uint64_t slot;
+    for (uint32_t place = index_place(hash, index->mask); (slot = index->slots[place]) != 0; place = (place + 1) & index->mask) {
+      uint32_t row = (uint32_t)slot;
+      if (slot == index_slot(hash, row) && rows[row].parent == parent && pc_rows[rows[row].pc].pc == pc) return row;
+    }
+  }
+  return append_node(thread, parent, pc, hash);
+}
+
+/* A stack's counters and dirty byte are there before the stack is. */
+static uint32_t append_stack(uint32_t node, uint32_t flags) {
+  struct layout_stack row = {node, flags};
+  uint32_t next = atomic_load_explicit(&store.header->sections[SECTION_STACKS].rows, memory_order_relaxed) + 64;
+  if (!store_reserve_rows(SECTION_COUNTERS, next) || !store_reserve_rows(SECTION_DIRTY, next / 64 + 1)) return 0;
+  uint32_t added = store_append(SECTION_STACKS, &row);
+  return added == STORE_FULL ? 0 : added;
+}
+
+bool stacks_root(struct thread *thread) {
+  struct layout_node root = {0, NODE_THREAD_ROOT | thread->serial};
+  thread->root_node = store_append(SECTION_NODES, &root);
+  if (thread->root_node == STORE_FULL) return false;
+  thread->root_stacks[KIND_NATIVE_HEAP] = append_stack(thread->root_node, KIND_NATIVE_HEAP);
+  thread->root_stacks[KIND_MAPPED] = append_stack(thread->root_node, KIND_MAPPED);
+  return thread->root_stacks[KIND_NATIVE_HEAP] != 0 && thread->root_stacks[KIND_MAPPED] != 0;
+}
+
+/* Interns the frames above the deepest one whose node is known; the node of the whole stack, 0 when there is no room. */
+static uint32_t intern(struct thread *thread, uint32_t unchanged) {
+  struct walker *walker = &thread->walker;
+  while (unchanged > 0 && walker->frames[unchanged - 1].node == 0) unchanged--;
+  uint32_t node = unchanged > 0 ? walker->frames[unchanged - 1].node : thread->root_node;
+  for (uint32_t i = unchanged; i < walker->depth && node != 0; i++) {
+    node = node_row(thread, node, walker->frames[i].pc);
+    walker->frames[i].node = node;
+  }
+  return node;
+}
+
+static uint32_t add_stack(struct thread *thread, enum layout_kind kind, uint32_t flags, uint64_t key, uint32_t unchanged) {
+  uint32_t node = intern(thread, unchanged);
+  uint32_t stack = node == 0 ? 0 : append_stack(node, kind | flags);
+  if (stack == 0 || !stack_index_add(&thread->stacks, key, stack)) {
+    atomic_fetch_add_explicit(&store.header->losses.stackless_count, 1, memory_order_relaxed);
+    return thread->root_stacks[kind];
+  }
+  uint32_t count = ++thread->new_stacks;
+  if ((count & (count - 1)) == 0) thread_note_name(thread);
+  return stack;
+}
+
+uint32_t stacks_here(struct thread *thread, enum layout_kind kind, const struct unwind_registers *registers) {
+  struct walker *walker = &thread->walker;
+  uint32_t flags = 0;
+  uint32_t unchanged = unwind(walker, registers, &flags);
+  uint64_t hash = unchanged > 0 ? walker->frames[unchanged - 1].hash : 0x6d656d7375726765;
+  for (uint32_t i = unchanged; i < walker->depth; i++) {
+    hash = mix(hash, walker->frames[i].pc);
+    walker->frames[i].hash = hash;
+    walker->frames[i].node = 0;
+  }
+  uint64_t key = hash + (kind | flags) * 0x9e3779b97f4a7c15u;
+  uint32_t stack = stack_index_find(&thread->stacks, key);
+  return LIKELY(stack != 0) ? stack : add_stack(thread, kind, flags, key, unchanged);
+}

@@ -1,0 +1,42 @@
+/* The agent's file: made once, grown by reserving space before it is touched, so that a full disk costs rows, never a fault. */
+#ifndef MEMSURGE_STORE_H
+#define MEMSURGE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "layout.h"
+
+#define STORE_FULL UINT32_MAX
+
+struct store {
+  struct layout_header *header;
+  /** Where each section lies in memory. */
+  uint8_t *sections[SECTION_COUNT];
+};
+extern struct store store;
+
+/** Makes `path` and maps it; fills the sections' places, nothing else of the header. False: no file is left. */
+bool store_create(const char *path);
+/** Unmaps the file; the file stays. */
+void store_close(void);
+
+/**
+ * Appends `count` zeroed rows, counted at once; returns the first one's number or STORE_FULL.
+ */
+uint32_t store_extend(enum layout_section, uint32_t count);
+/** Appends one row, whose bytes are in place before it is counted. */
+uint32_t store_append(enum layout_section, const void *row);
+/** Appends a zero-terminated text to SECTION_STRINGS. */
+uint32_t store_string(const char *text);
+/** Space for rows 0 .. count of a section that another one runs parallel to. */
+bool store_reserve_rows(enum layout_section, uint32_t count);
+/** Gives whole pages of a section back to the disk: they read as zero and are never used again. */
+void store_discard(void *start, size_t bytes);
+
+static inline void *store_rows(enum layout_section section) { return store.sections[section]; }
+static inline struct layout_counters *store_counters(uint32_t stack) {
+  return (struct layout_counters *)store.sections[SECTION_COUNTERS] + stack;
+}
+
+#endif

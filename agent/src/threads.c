@@ -1,0 +1,206 @@
+#include "threads.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "agent.h"
+#include "arch.h"
+#include "counters.h"
+#include "lock.h"
+#include "memory.h"
+#include "samples.h"
+#include "stacks.h"
+#include "store.h"
+
+#define DELTA_LIMIT 65536
+/* glibc calls a key's destructor again as long as the key has a value, so many times (PTHREAD_DESTRUCTOR_ITERATIONS). */
+#define EXIT_ROUNDS 4
+/* While the recording is off, a thread looks again after so many bytes. */
+#define PAUSE_BYTES (1 << 20)
+#define ESRCH_RESULT (-3)
+
+const char *single_threaded = "";
+
+static struct lock list_lock;
+static struct thread *all_threads;
+static pthread_key_t exit_key;
+
+#ifdef MEMSURGE_TLS_KEY
+static bool has_key;
+struct thread *thread_self(void) { return has_key ? pthread_getspecific(exit_key) : NULL; }
+static void set_self(struct thread *thread) { pthread_setspecific(exit_key, thread); }
+#else
+__thread struct thread *thread_of_this __attribute__((tls_model("initial-exec")));
+static void set_self(struct thread *thread) {
+  thread_of_this = thread;
+  pthread_setspecific(exit_key, thread);
+}
+#endif
+
+static struct layout_thread *row_of(const struct thread *thread) {
+  return (struct layout_thread *)store_rows(SECTION_THREADS) + thread->serial;
+}
+
+void thread_note_name(struct thread *thread) {
+  char name[16] = "";
+  SYSTEM_CALL3(SYS_prctl, PR_GET_NAME, name, 0);
+  memcpy(row_of(thread)->name, name, sizeof name);
+}
+
+/* Other destructors may still allocate: the thread counts as ended in the last round only, and even then goes on to record. */
+static void on_thread_exit(void *value) {
+  struct thread *thread = value;
+  if (thread->state == THREAD_NEW) return;
+  if (++thread->exit_rounds < EXIT_ROUNDS) {
+    pthread_setspecific(exit_key, thread);
+    return;
+  }
+  thread = thread_enter();
+#ifdef MEMSURGE_TLS_KEY
+  /* The key is cleared before its destructor runs. */
+  if (thread == NULL) thread = value;
+#endif
+  if (thread == NULL || atomic_load(&gate.phase) != GATE_RECORDING) return;
+  counters_flush(thread);
+  thread->delta_limit = 0;
+  thread_note_name(thread);
+  row_of(thread)->end_time = monotonic_ns();
+  thread_leave(thread);
+  thread->ended = true;
+}
+
+bool threads_prepare(void) {
+  if (pthread_key_create(&exit_key, on_thread_exit) != 0) return false;
+#ifdef MEMSURGE_TLS_KEY
+  has_key = true;
+#endif
+  return true;
+}
+
+void threads_reset(bool after_fork) {
+  list_lock = (struct lock){0};
+  if (after_fork) all_threads = NULL;
+}
+
+static bool is_gone(const struct thread *thread) {
+  return thread->ended && SYSTEM_CALL3(SYS_tgkill, SYSTEM_CALL3(SYS_getpid, 0, 0, 0), thread->tid, 0) == ESRCH_RESULT;
+}
+
+/* A thread may allocate after its last destructor: then it finds itself among the ended. Otherwise one that is gone, or new memory. */
+static struct thread *find_or_map(int32_t tid) {
+  struct thread *found = NULL;
+  int looked_at = 0;
+  for (struct thread *thread = all_threads; thread != NULL && looked_at < 16; thread = thread->next) {
+    if (!thread->ended) continue;
+    if (thread->tid == tid && thread_self() == NULL && thread->state == THREAD_IDLE) return thread;
+    if (found == NULL && is_gone(thread)) found = thread;
+    looked_at++;
+  }
+  if (found == NULL) return memory_map(sizeof *found, MEMORY_ZERO);
+  found->state = THREAD_NEW;
+  found->ended = false;
+  return found;
+}
+
+static void find_stack(struct thread *thread, int32_t pid) {
+  uint64_t low, high;
+  memory_find((uint64_t)__builtin_frame_address(0), &low, &high);
+  if (thread->tid == pid && high != 0) { /* the first thread's stack grows */
+    struct rlimit limit = {0, 0};
+    SYSTEM_CALL4(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit);
+    uint64_t most = limit.rlim_cur < (1u << 30) ? limit.rlim_cur : 1u << 30;
+    if (high - most < low) low = high - most;
+  }
+  thread->walker.stack_low = low;
+  thread->walker.stack_high = high;
+}
+
+/* Gives a thread its serial, its stack's bounds and its root. False: the file has no room for it. */
+static bool introduce(struct thread *thread, int32_t tid) {
+  struct layout_thread row = {.tid = (uint32_t)tid, .start_time = monotonic_ns()};
+  uint32_t serial = store_append(SECTION_THREADS, &row);
+  if (serial == STORE_FULL) return false;
+  bool listed = thread->listed;
+  struct thread *next = thread->next;
+  index_drop(&thread->nodes);
+  stack_index_drop(&thread->stacks);
+  memset(thread, 0, offsetof(struct thread, walker.frames));
+  thread->listed = listed;
+  thread->next = next;
+  thread->serial = serial;
+  thread->tid = tid;
+  thread->delta_limit = DELTA_LIMIT;
+  thread->random = row.start_time * 0x9e3779b97f4a7c15u ^ (uint64_t)thread ^ (uint64_t)tid;
+  find_stack(thread, store.header->pid);
+  samples_draw(thread);
+  if (!stacks_root(thread)) return false;
+  row_of(thread)->root_node = thread->root_node;
+  thread_note_name(thread);
+  return true;
+}
+
+static struct thread *enter_new(struct thread *thread) {
+  int32_t tid = (int32_t)SYSTEM_CALL3(SYS_gettid, 0, 0, 0);
+  lock_enter(&list_lock);
+  if (thread == NULL) thread = find_or_map(tid);
+  if (thread != NULL && !thread->listed) {
+    thread->listed = true;
+    thread->next = all_threads;
+    all_threads = thread;
+  }
+  lock_leave(&list_lock);
+  if (thread == NULL) return NULL;
+  bool known = thread->state == THREAD_IDLE;
+  thread->state = THREAD_BUSY;
+  thread->busy_sp = (uint64_t)__builtin_frame_address(0);
+  if (!known && !introduce(thread, tid)) {
+    thread->state = THREAD_NEW;
+    thread->countdown = PAUSE_BYTES;
+    return NULL;
+  }
+  thread->state = THREAD_BUSY;
+  set_self(thread);
+  return thread;
+}
+
+/* A frame further out than the one that entered cannot be a signal handler's: that one was left by longjmp. */
+static bool left_by_jump(const struct thread *thread) {
+  uint64_t sp = (uint64_t)__builtin_frame_address(0);
+  return sp > thread->busy_sp && sp < thread->walker.stack_high && thread->busy_sp >= thread->walker.stack_low;
+}
+
+struct thread *thread_enter_slowly(struct thread *thread) {
+  if (atomic_load(&gate.phase) == GATE_WAITING) agent_start_preloaded();
+  uint32_t phase = atomic_load(&gate.phase);
+  if (phase == GATE_INERT || phase == GATE_STOPPED) {
+    if (thread != NULL && gate.mode == MODE_SAMPLED) thread->countdown = PAUSE_BYTES;
+    return NULL;
+  }
+  if (phase == GATE_STARTING) {
+    agent_skipped_early();
+    return NULL;
+  }
+  if (thread == NULL || thread->state == THREAD_NEW) return enter_new(thread);
+  if (!left_by_jump(thread)) {
+    atomic_fetch_add_explicit(&store.header->losses.skipped_count, 1, memory_order_relaxed);
+    return NULL;
+  }
+  thread->state = THREAD_IDLE;
+  return thread_enter();
+}
+
+void threads_quiesce(void) {
+  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
+    if (thread == thread_self()) continue;
+    for (unsigned tries = 0; __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == THREAD_BUSY && !is_gone(thread); tries++) {
+      SYSTEM_CALL3(SYS_sched_yield, 0, 0, 0);
+    }
+    thread->state = THREAD_NEW;
+  }
+}
+
+void threads_flush(void) {
+  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) counters_flush(thread);
+}

@@ -1,0 +1,96 @@
+/* What the agent keeps per thread, and the one way into its state: thread_enter … thread_leave. */
+#ifndef MEMSURGE_THREADS_H
+#define MEMSURGE_THREADS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gate.h"
+#include "index.h"
+#include "layout.h"
+#include "unwind.h"
+
+enum thread_state {
+  /** Not (or, in a child made by fork, no longer) known to the recording. */
+  THREAD_NEW = 0,
+  THREAD_IDLE,
+  /** Inside the agent: what a signal handler allocates now is skipped. */
+  THREAD_BUSY,
+};
+
+struct thread {
+  uint32_t state;
+  uint32_t serial;
+  /** Bytes until the next sample; never above 0 in exact mode. */
+  int64_t countdown;
+  /** Mean with which the countdown was drawn. */
+  uint64_t mean;
+  uint64_t random;
+  /** The thread's latest event: the block it allocated, or 0 after a free. */
+  uint64_t last_allocated;
+  uint64_t last_freed;
+  /** Change of the process's live bytes that is not in the header yet; brought there beyond ±delta_limit. */
+  int64_t delta;
+  int64_t delta_limit;
+  /** Stack pointer when it became busy. */
+  uint64_t busy_sp;
+  uint32_t root_node;
+  /** By layout_kind: the stack of which only the thread is known. */
+  uint32_t root_stacks[2];
+  uint32_t new_stacks;
+  /** (parent, pc) → node, and hash of a whole stack → stack. All stacks are rooted at their thread: nobody else looks here. */
+  struct index nodes;
+  struct stack_index stacks;
+  int32_t tid;
+  uint32_t exit_rounds;
+  bool ended;
+  bool listed;
+  /** All threads since the start, the newest first. */
+  struct thread *next;
+  struct walker walker;
+};
+
+#ifdef MEMSURGE_TLS_KEY
+struct thread *thread_self(void);
+#else
+extern __thread struct thread *thread_of_this __attribute__((tls_model("initial-exec")));
+static inline struct thread *thread_self(void) { return thread_of_this; }
+#endif
+
+/** What thread_enter does when the thread is not simply idle. */
+struct thread *thread_enter_slowly(struct thread *);
+
+/** The calling thread, now busy; NULL when nothing is to be recorded. */
+static inline struct thread *thread_enter(void) {
+  struct thread *thread = thread_self();
+  if (__builtin_expect(thread == NULL || thread->state != THREAD_IDLE, 0)) return thread_enter_slowly(thread);
+  thread->state = THREAD_BUSY;
+  /* Whoever stops the recording changes the phase, fences all threads by membarrier, and then waits for the busy ones. */
+  atomic_signal_fence(memory_order_seq_cst);
+  if (__builtin_expect(atomic_load_explicit(&gate.phase, memory_order_relaxed) != GATE_RECORDING, 0)) {
+    thread->state = THREAD_IDLE;
+    return NULL;
+  }
+  thread->busy_sp = (uint64_t)__builtin_frame_address(0);
+  return thread;
+}
+
+static inline void thread_leave(struct thread *thread) {
+  atomic_signal_fence(memory_order_seq_cst);
+  __atomic_store_n(&thread->state, THREAD_IDLE, __ATOMIC_RELEASE);
+}
+
+/** Once per process, before anything else; false when the system cannot. */
+bool threads_prepare(void);
+/** At a start; in a child made by fork the threads of the parent are gone. */
+void threads_reset(bool after_fork);
+/** Waits until no thread is inside the agent; the phase must be off RECORDING. Threads enter anew at the next start. */
+void threads_quiesce(void);
+/** Brings every thread's delta to the header and the names of the living to their rows. */
+void threads_flush(void);
+/** Name to the thread's row, if the caller is that thread. */
+void thread_note_name(struct thread *);
+
+#endif
