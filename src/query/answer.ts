@@ -80,10 +80,10 @@ function threadsOf(trace: Trace, process: ProcessIndex): number {
 
 /** What the way the allocations were observed means for the figures. */
 function sourceWarnings(trace: Trace): string[] {
-  const { allocationSource } = trace.processes;
+  const { allocationSource, nativeSource } = trace.processes;
   const warnings: string[] = [];
-  if (trace.allocations.length === 0 && allocationSource.every((source) => source === 'none')) {
-    warnings.push('the trace holds no allocation events, so nothing can be said about who allocated');
+  if (![...allocationSource, ...nativeSource].some((source) => source !== 'none')) {
+    warnings.push('the trace holds no allocations, so nothing can be said about who allocated');
   }
   if (allocationSource.some((source, process) => source === 'allocation-tick' && threadsOf(trace, process) > 1)) {
     warnings.push(

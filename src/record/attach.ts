@@ -37,7 +37,7 @@ export async function attach(options: AttachOptions): Promise<void> {
 
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'attach', command: [...args] });
   const sampler = startProcSampler(folder);
-  const live = await showLive(folder, sampler, true);
+  const live = await showLive(folder, sampler, undefined, true);
   // From here on Ctrl-C means: stop and keep, even while the sessions are still being started.
   const stopAsked = whenAskedToStop(options.duration, folder);
   let runtime: RecordedRuntime;

@@ -1,6 +1,7 @@
 import type { ManifestProcess } from '../trace/manifest.ts';
 import { monotonicNow } from './clock.ts';
 import type { RecordingFolder } from './folder.ts';
+import type { NativeLooker } from './native/looker.ts';
 import type { ProcSampler } from './proc-sampler.ts';
 import type { ChunkListener } from './runtime-recorder.ts';
 
@@ -15,8 +16,13 @@ export interface LiveDisplay {
 
 const INTERVAL = 250;
 
-/** Shows elapsed time, resident set, GC heap, events and losses of all processes together, when `wanted`. */
-export async function showLive(folder: RecordingFolder, sampler: ProcSampler, wanted: boolean): Promise<LiveDisplay> {
+/** Shows elapsed time, resident set, GC heap, native live bytes, events and losses of all processes together, when `wanted`. */
+export async function showLive(
+  folder: RecordingFolder,
+  sampler: ProcSampler,
+  looker: NativeLooker | undefined,
+  wanted: boolean,
+): Promise<LiveDisplay> {
   const { stderr } = process;
   const show = (text: string) => stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`);
   const note = (text: string) => show(`memsurge: ${text}`);
@@ -35,10 +41,14 @@ export async function showLive(folder: RecordingFolder, sampler: ProcSampler, wa
     }
     const elapsed = (monotonicNow() - folder.manifest.startTime) / 1e9;
     const lost = sum.eventsLost > 0 ? `, ${sum.eventsLost} lost` : '';
-    return (
-      `memsurge: ${elapsed.toFixed(0)} s  RSS ${mebibytes(sampler.rss)}  GC heap ${mebibytes(sum.gcHeapBytes)}  ` +
-      `${sum.events} events${lost}`
-    );
+    const figures = [
+      `memsurge: ${elapsed.toFixed(0)} s`,
+      `RSS ${mebibytes(sampler.rss)}`,
+      ...(readers.size > 0 ? [`GC heap ${mebibytes(sum.gcHeapBytes)}`] : []),
+      ...(looker && looker.count > 0 ? [`native live ${mebibytes(looker.liveBytes)}`] : []),
+      ...(readers.size > 0 ? [`${sum.events} events${lost}`] : []),
+    ];
+    return figures.join('  ');
   };
   const timer = setInterval(() => show(figures()), INTERVAL);
   return {

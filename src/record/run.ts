@@ -37,7 +37,7 @@ export async function run(options: RunOptions): Promise<number> {
   const looker = native && (await startNativeLooker(folder, sampler));
   const port = await openGuardedPort(process.env.DOTNET_DiagnosticPorts);
   // The program prints on the same terminal: a live line would tear its output apart.
-  const live = await showLive(folder, sampler, !process.stdout.isTTY);
+  const live = await showLive(folder, sampler, looker, !process.stdout.isTTY);
   const runtimes = acceptRuntimes(port, folder, sampler, live.onChunk);
   folder.onFailure((text) => {
     say(text);
@@ -58,6 +58,7 @@ export async function run(options: RunOptions): Promise<number> {
     throw error;
   });
   runtimes.launched(target.pid);
+  looker?.launched(target.pid);
   const root = folder.addProcess({
     pid: target.pid,
     parentPid: process.pid,

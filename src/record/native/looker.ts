@@ -9,6 +9,7 @@ import { monotonicNow } from '../clock.ts';
 import type { RecordingFolder } from '../folder.ts';
 import { programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
+import { type BlindProcesses, watchForBlindProcesses } from './blind.ts';
 import { type AgentCounters, openAgentCounters } from './counters.ts';
 
 /** Looks at the counters of all agents of a recording while their processes run. */
@@ -19,6 +20,8 @@ export interface NativeLooker {
   readonly count: number;
   /** Live bytes of their native heaps together. */
   readonly liveBytes: number;
+  /** Tells the pid of the launched program: processes below it without an agent become warnings. */
+  launched(pid: number): void;
   /** Looks a last time, asks agents that still record to stop, and leaves their files without holes. */
   finish(): Promise<void>;
 }
@@ -27,6 +30,8 @@ export interface NativeLooker {
 const NATIVE_FOLDER = 'native';
 
 const INTERVAL = 100;
+/** How often to look for processes without an agent, ms. */
+const SEARCH_INTERVAL = 1_000;
 /** Looks may take at most this part of the recorder's time. */
 const BUSY_SHARE = 0.05;
 
@@ -45,10 +50,13 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   await mkdir(path);
   const agents = new Map<string, Agent>();
   let timer = setTimeout(tick, INTERVAL);
+  let blind: BlindProcesses | undefined;
+  let lastSearch = 0;
 
   function tick(): void {
     const start = monotonicNow();
     lookAtAll();
+    searchBlind(start);
     const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
     timer = setTimeout(tick, Math.max(INTERVAL, pause));
   }
@@ -61,6 +69,13 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       agent.done = agent.sampled.over;
       agent.write(agent.counters.look(monotonicNow()));
     }
+  }
+
+  function searchBlind(now: number): void {
+    if (blind === undefined || now - lastSearch < SEARCH_INTERVAL * 1e6) return;
+    lastSearch = now;
+    const recorded = new Set([...agents.values()].map(({ counters }) => counters.pid));
+    for (const sentence of blind.find(recorded, now / 1e6)) folder.warn(sentence);
   }
 
   function findAgents(): void {
@@ -103,6 +118,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     },
     get liveBytes() {
       return [...agents.values()].reduce((sum, { counters }) => sum + counters.liveBytes, 0);
+    },
+    launched(pid) {
+      blind = watchForBlindProcesses(pid);
     },
     async finish() {
       clearTimeout(timer);
