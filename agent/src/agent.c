@@ -132,8 +132,9 @@ void agent_start_preloaded(void) {
   uint32_t phase = GATE_WAITING;
   if (!atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STARTING)) return;
   bool is_fork = started_pid != 0;
-  bool asked = is_fork;
-  if (!asked) {
+  /* A child of a program that was attached to is not recorded: nobody asked for it, and no thread of ours came along. */
+  bool asked = is_fork && wanted.mode != 0;
+  if (!is_fork) {
     const char *text = real_environment("MEMSURGE_AGENT");
     asked = text != NULL && agent_parse(text, &wanted);
   }

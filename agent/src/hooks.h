@@ -4,6 +4,9 @@
 
 #include "got.h"
 
+/** dlsym as the program sees it (dlsym-x64.S). */
+void *dlsym_thunk(void *handle, const char *name);
+
 /** Ends with a NULL name. */
 extern const struct got_hook hooks[];
 

@@ -10,9 +10,6 @@
 #include "hooks.h"
 #include "lock.h"
 
-/** dlsym as the program sees it (dlsym-x64.S). */
-void *dlsym_thunk(void *handle, const char *name);
-
 extern void *__libc_stack_end __attribute__((weak));
 
 /* dlsym may allocate while the allocator is being looked for. */
@@ -120,13 +117,14 @@ static void find_dlsym(void) {
 
 /* Preloaded, the program's definition is ours and the next one is wanted; loaded later, the program's is. */
 static void *find(const struct got_hook *hook) {
-  return preloaded ? real_dlsym(RTLD_NEXT, hook->name) : real_dlsym(RTLD_DEFAULT, hook->name);
+  return preloaded ? real_dlsym(RTLD_NEXT, hook->name) : got_find(hook->name);
 }
 
 /* Called by the thunk first: the answer, or NULL when the true dlsym shall give it. */
 __attribute__((used)) void *dlsym_hooked(void *handle, const char *name) {
   if (!resolved) real_resolve();
-  if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || name == NULL) return NULL;
+  got_refresh();
+  if (handle == RTLD_NEXT || (handle == RTLD_DEFAULT && preloaded) || name == NULL) return NULL;
   for (size_t i = 0; hooks[i].name != NULL; i++) {
     if (strcmp(hooks[i].name, name) == 0) return real_dlsym(handle, name) == *hooks[i].real ? hooks[i].hook : NULL;
   }

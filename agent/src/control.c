@@ -1,0 +1,65 @@
+#include "control.h"
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "arch.h"
+#include "attach.h"
+#include "got.h"
+#include "store.h"
+
+#define POLL_NS 20000000
+/* It uses a few KiB; but the program's own thread-local variables come out of the stack too. */
+#define STACK_BYTES (256 << 10)
+
+static _Atomic uint32_t quit;
+static pthread_t control_thread;
+
+static void wait_for_quit(void) {
+  struct timespec timeout = {.tv_nsec = POLL_NS};
+  SYSTEM_CALL4(SYS_futex, &quit, FUTEX_WAIT_PRIVATE, 0, &timeout);
+}
+
+static void *run(void *unused) {
+  SYSTEM_CALL3(SYS_prctl, PR_SET_NAME, "memsurge", 0);
+  while (atomic_load(&quit) == 0) {
+    got_refresh();
+    bool asked_to_stop = atomic_load(&store.header->stop) != 0 || atomic_load(&store.header->state) == STATE_STOPPED;
+    if (asked_to_stop && attach_end_by_control()) {
+      pthread_detach(pthread_self());
+      break;
+    }
+    wait_for_quit();
+  }
+  return unused;
+}
+
+static bool create(size_t stack_bytes) {
+  pthread_attr_t attributes;
+  if (pthread_attr_init(&attributes) != 0) return false;
+  if (stack_bytes != 0) pthread_attr_setstacksize(&attributes, stack_bytes);
+  int error = pthread_create(&control_thread, &attributes, run, NULL);
+  pthread_attr_destroy(&attributes);
+  return error == 0;
+}
+
+/* No signal of the program may run on this thread: it inherits a mask that blocks all. */
+bool control_start(void) {
+  sigset_t all, before;
+  sigfillset(&all);
+  atomic_store(&quit, 0);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = create(STACK_BYTES) || create(0);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return started;
+}
+
+void control_stop(void) {
+  atomic_store(&quit, 1);
+  SYSTEM_CALL4(SYS_futex, &quit, FUTEX_WAKE_PRIVATE, 1, 0);
+  pthread_join(control_thread, NULL);
+}
