@@ -60,6 +60,10 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
   if (answer.accuracy === 'sampled') {
     columns.push({ title: 'Error', align: 'right', cells: rows.map(errorCell), style: shell.colors.dim });
   }
+  if (rows.some((row) => row.residentBytes !== undefined)) {
+    const cells = rows.map((row) => formatBytes(row.residentBytes ?? 0));
+    columns.push({ title: 'Resident', align: 'right', cells });
+  }
   if (dimension === 'function') columns.push({ title: 'Total', align: 'right', cells: rows.map(total) });
   columns.push({
     title: bytes ? 'Objects' : 'Bytes',

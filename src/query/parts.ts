@@ -140,6 +140,17 @@ function countedParts(trace: Trace, view: View): Part[] {
   );
 }
 
+/**
+ * The part that tells how much of what the view counts was in memory; undefined where that is not known: for what was
+ * released since, for earlier moments, and for memory of which nothing was measured.
+ */
+export function residentPart(trace: Trace, view: View): Part | undefined {
+  const { resident } = trace.native;
+  const isLive = view.metric === 'live' || (view.metric === 'unreleased' && view.from <= 0);
+  if (!isLive || resident.length === 0 || view.to < lastMoment(trace)) return undefined;
+  return inRange(resident, 0, Number.POSITIVE_INFINITY, 1);
+}
+
 function inRange(table: AllocationTable, from: number, to: number, sign: 1 | -1): Part {
   const first = firstAtOrAfter(table.time, from);
   return {

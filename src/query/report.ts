@@ -80,6 +80,8 @@ export interface NativeFinding {
   readonly peakAt: number;
   readonly allocated: Total;
   readonly accuracy: Accuracy;
+  /** Of the live bytes, those that were in memory when that was measured last; null where it was not. */
+  readonly resident: number | null;
   /** Blocks freed by the very next allocation event of their thread; null where only a sample was seen. */
   readonly fleetingCount: number | null;
   readonly view: View;
@@ -236,12 +238,19 @@ function nativeFindings(trace: Trace, view: View): NativeFinding[] {
         peakAt: time[peak] ?? 0,
         allocated: total,
         accuracy,
+        resident: residentOf(trace, { ...own, metric: 'live' }),
         fleetingCount: trace.processes.nativeSource[process] === 'exact' ? fleetingOf(trace, process) : null,
         view: own,
       };
     })
     .filter((finding) => finding.allocated.count > 0)
     .sort((a, b) => b.last - a.last);
+}
+
+function residentOf(trace: Trace, view: View): number | null {
+  const { rows } = top(trace, view, 'kind');
+  const known = rows.filter((row) => row.residentBytes !== undefined);
+  return known.length === 0 ? null : known.reduce((sum, row) => sum + row.residentBytes!, 0);
 }
 
 function fleetingOf(trace: Trace, process: ProcessIndex): number {

@@ -3,7 +3,7 @@ import { NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
-import { type Part, partsOf } from './parts.ts';
+import { type Part, partsOf, residentPart } from './parts.ts';
 
 /** Keeps the first `length` of `rows` that pass, in place, and returns how many they are. */
 type RowFilter = (rows: Uint32Array, length: number) => number;
@@ -25,6 +25,12 @@ export function select(trace: Trace, view: View): Selection {
   const { parts, warnings } = partsOf(trace, view);
   const masks = masksOf(trace, view, warnings);
   return { parts: parts.map((part) => ({ ...part, filters: filtersOf(part, masks) })), warnings };
+}
+
+/** The selection of a view's resident bytes, see {@link residentPart}. */
+export function selectResident(trace: Trace, view: View): Selection | undefined {
+  const part = residentPart(trace, view);
+  return part && { parts: [{ ...part, filters: filtersOf(part, masksOf(trace, view, [])) }], warnings: [] };
 }
 
 type MaskedColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';

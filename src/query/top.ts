@@ -6,7 +6,7 @@ import { derived } from './derived.ts';
 import { functionLabel, inclusiveByFunction, type Label } from './functions.ts';
 import { fileName, moduleOfFunction, processName, threadName } from './names.ts';
 import type { Answer, Row } from './rows.ts';
-import { type Selection, select } from './selection.ts';
+import { type Selection, select, selectResident } from './selection.ts';
 import { addSums, BYTES, COUNT, ROWS, regroup, type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
 
 /** A dimension's answer before it is cut: sums per group, what each is called, and inclusive sums by function. */
@@ -31,9 +31,23 @@ export function top(trace: Trace, view: View, dimension: Dimension, limit = Numb
   const groups = groupBy[dimension](trace, view, selection);
   const total = totalOf(groups.sums);
   const ranked = rank(groups, view);
-  const rows = ranked.slice(0, limit).map((group) => rowOf(groups, group, total, view));
-  if (ranked.length > limit) rows.push(otherRow(groups.sums, ranked.slice(limit), total, view));
+  const resident = residentSums(trace, view, dimension);
+  const withResident = (row: Row, of: readonly number[]): Row => {
+    if (resident === undefined) return row;
+    return { ...row, residentBytes: of.reduce((sum, group) => sum + resident[group * WIDTH + BYTES], 0) };
+  };
+  const rows = ranked.slice(0, limit).map((group) => withResident(rowOf(groups, group, total, view), [group]));
+  if (ranked.length > limit) {
+    const rest = ranked.slice(limit);
+    rows.push(withResident(otherRow(groups.sums, rest, total, view), rest));
+  }
   return answer(trace, view, total, rows, selection.warnings);
+}
+
+/** Bytes in memory by the groups of `dimension`; undefined where they are not known. */
+function residentSums(trace: Trace, view: View, dimension: Dimension): Sums | undefined {
+  const selection = selectResident(trace, view);
+  return selection && groupBy[dimension](trace, view, selection).sums;
 }
 
 const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection) => Groups> = {

@@ -4,12 +4,14 @@ import { type AllocationTable, NONE, type ProcessIndex } from '../trace/tables.t
 import type { AgentCapture } from './agent/capture.ts';
 import { type CountedRows, countNative, type LiveSeries, liveByCounts, liveBySamples } from './agent/counts.ts';
 import type { Looks } from './agent/looks.ts';
+import type { Residency } from './agent/resident.ts';
 import { createStackNames, type StackNames } from './stack-names.ts';
 
 /** What the agent recorded in one image of a process, and the recorder's looks at its counters. */
 export interface NativeInput {
   readonly capture: AgentCapture;
   readonly looks: Looks | undefined;
+  readonly residency: Residency | undefined;
 }
 
 /** Where the rows of a process go. Times are monotonic ns. */
@@ -25,7 +27,7 @@ interface Target {
 /** Adds what the agent recorded. Returns the frames of its stacks, each place that allocates counted once. */
 export function addNative(
   target: Target,
-  { capture, looks }: NativeInput,
+  { capture, looks, residency }: NativeInput,
   resolver: Resolver,
 ): { frames: number; unresolved: number } {
   const { builder, process, startTime } = target;
@@ -43,6 +45,7 @@ export function addNative(
   for (const table of ['allocated', 'released', 'unreleased', 'fleeting', 'peak'] as const) {
     if (counts[table].length > 0) builder.native(table, countedTable(place, counts[table]));
   }
+  if (residency !== undefined) builder.native('resident', residentTable(place, residency));
   const samples = sampledTable(place);
   if (samples.length > 0) builder.allocations(samples);
   const live = capture.mode === 'exact' ? liveByCounts(capture, counts) : liveBySamples(capture, samples.bytes);
@@ -81,6 +84,17 @@ function countedTable(place: Place, rows: CountedRows): AllocationTable {
   };
   for (let row = 0; row < rows.length; row++) setPlace(place, table, row, rows.site[row]);
   return table;
+}
+
+function residentTable(place: Place, { time, site, blocks, bytes }: Residency): AllocationTable {
+  const known = Array.from(site, (_, row) => row).filter((row) => site[row] < place.capture.sites.length);
+  return countedTable(place, {
+    length: known.length,
+    time: new Float64Array(known.length).fill(time),
+    site: Int32Array.from(known, (row) => site[row]),
+    bytes: Float64Array.from(known, (row) => bytes[row]),
+    count: Float64Array.from(known, (row) => blocks[row]),
+  });
 }
 
 /** A sample stands for 1/p blocks of its size, p = 1 − exp(−size / mean) (Poisson sampling by bytes). */

@@ -6,6 +6,7 @@ import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
+import { parseResidency } from './agent/resident.ts';
 import { nativeWarnings } from './agent/warnings.ts';
 import { codeOf, type ProcessInput, type RecordingFacts } from './assemble.ts';
 import type { NativeInput } from './assemble-native.ts';
@@ -115,7 +116,12 @@ async function readNative(file: TraceFile, process: ManifestProcess, warnings: s
       // In the folder of an unfinished recording it still is as the agent left it.
       const path = file.pathOf(part);
       const capture = readAgentFile(path === undefined ? await file.bytes(part) : compactAgentFile(path));
-      inputs.push({ capture, looks: file.parts.includes(looks) ? readLooks(await file.bytes(looks)) : undefined });
+      const resident = part.replace(/\.agent$/, '.resident');
+      inputs.push({
+        capture,
+        looks: file.parts.includes(looks) ? readLooks(await file.bytes(looks)) : undefined,
+        residency: file.parts.includes(resident) ? parseResidency(await file.read(resident)) : undefined,
+      });
       warnings.push(...nativeWarnings(capture).map((text) => `${process.name} (${process.pid}): ${text}`));
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;

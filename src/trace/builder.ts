@@ -130,6 +130,7 @@ export function createTraceBuilder(): TraceBuilder {
     released: [],
     unreleased: [],
     fleeting: [],
+    resident: [],
     peak: [],
   };
   const gcs: GcRow[] = [];
@@ -263,6 +264,7 @@ export function createTraceBuilder(): TraceBuilder {
           released: joinAllocations(native.released),
           unreleased: joinAllocations(native.unreleased),
           fleeting: joinAllocations(native.fleeting),
+          resident: joinAllocations(native.resident),
           peak: joinAllocations(native.peak),
         },
         gcs: finishGcs(gcs),

@@ -85,13 +85,23 @@ const METRIC_TITLES: Record<Metric, string> = {
   peak: 'held the peak',
 };
 
-function nativeText({ process, last, peak, peakAt, allocated, accuracy, fleetingCount }: NativeFinding): string {
+function nativeText({
+  process,
+  last,
+  peak,
+  peakAt,
+  allocated,
+  accuracy,
+  fleetingCount,
+  resident,
+}: NativeFinding): string {
   const fleeting =
     fleetingCount === null || allocated.count === 0
       ? ''
       : `, ${formatShare(fleetingCount / allocated.count)} of them freed at once`;
+  const inMemory = resident === null ? '' : ` (${formatBytes(resident)} of it in memory)`;
   return (
-    `${process}: ${formatBytes(last)} of the native heap never released, at most ${formatBytes(peak)} held at ` +
+    `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
     `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
     `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).`
   );

@@ -4,12 +4,15 @@ import {
   HEADER,
   HEADER_BYTES,
   MAGIC,
+  MODE_EXACT,
   ROW_BYTES,
   SECTION_ENTRY_BYTES,
   SECTIONS,
   type Section,
 } from '../../read/agent/layout.ts';
 import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
+import type { Residency } from '../../read/agent/resident.ts';
+import { measureResidency } from './residency.ts';
 
 /** The counters in the file of a running agent. */
 export interface AgentCounters {
@@ -23,6 +26,8 @@ export interface AgentCounters {
   readonly liveBytes: number;
   /** Reads what changed since the look before and begins a new tick; returns the look in its saved form. */
   look(now: number): Uint8Array;
+  /** How much of the live blocks is in memory; undefined when that cannot be seen. */
+  residency(now: number): Residency | undefined;
   /** Asks the agent to stop. */
   askToStop(): void;
   close(): void;
@@ -51,6 +56,7 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
     return header.toString('utf8', at, zero < 0 || zero > at + length ? at + length : zero);
   };
 
+  const pid = header.readInt32LE(HEADER.pid);
   let tick = header.readUInt32LE(HEADER.tick);
   /** Per site: allocated bytes, count, freed bytes, count of the look before. */
   let known = new Float64Array(0);
@@ -87,7 +93,7 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
   };
 
   return {
-    pid: header.readInt32LE(HEADER.pid),
+    pid,
     parentPid: header.readInt32LE(HEADER.parentPid),
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
@@ -118,6 +124,11 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
         changesIn(first, here, growth);
       }
       return encodeLook(now, growth);
+    },
+    residency(now) {
+      readHeader();
+      const mode = header.readUInt32LE(HEADER.mode) === MODE_EXACT ? 'exact' : 'sampled';
+      return measureResidency(file, pid, mode, section(mode === 'exact' ? 'blocks' : 'samples'), now);
     },
     askToStop: () => writeNumber(HEADER.stop, 1),
     close: () => closeSync(file),

@@ -1,8 +1,9 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { compactAgentFile } from '../../read/agent/compact.ts';
 import { looksHeader } from '../../read/agent/looks.ts';
+import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
 import type { ManifestProcess } from '../../trace/manifest.ts';
 import { monotonicNow } from '../clock.ts';
@@ -30,6 +31,8 @@ export interface NativeLooker {
 const NATIVE_FOLDER = 'native';
 
 const INTERVAL = 100;
+/** How often to measure what is resident, ms. */
+const RESIDENCY_INTERVAL = 500;
 /** How often to look for processes without an agent, ms. */
 const SEARCH_INTERVAL = 1_000;
 /** Looks may take at most this part of the recorder's time. */
@@ -50,6 +53,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   await mkdir(path);
   const agents = new Map<string, Agent>();
   let timer = setTimeout(tick, INTERVAL);
+  let nextResidency = 0;
   let blind: BlindProcesses | undefined;
   let lastSearch = 0;
 
@@ -57,6 +61,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     const start = monotonicNow();
     lookAtAll();
     searchBlind(start);
+    measureIfDue();
     const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
     timer = setTimeout(tick, Math.max(INTERVAL, pause));
   }
@@ -69,6 +74,21 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       agent.done = agent.sampled.over;
       agent.write(agent.counters.look(monotonicNow()));
     }
+  }
+
+  /** Only the last measurement is kept, so that a process that dies leaves one that is not much older. */
+  function measureIfDue(): void {
+    const start = monotonicNow();
+    if (start < nextResidency) return;
+    for (const { name, counters, sampled } of agents.values()) {
+      const measured = sampled.over ? undefined : counters.residency(monotonicNow());
+      if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
+      const file = join(path, name.replace(/\.agent$/, '.resident'));
+      writeFileSync(`${file}.new`, formatResidency(measured));
+      renameSync(`${file}.new`, file);
+    }
+    const cost = (monotonicNow() - start) / BUSY_SHARE;
+    nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
   }
 
   function searchBlind(now: number): void {
