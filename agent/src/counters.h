@@ -71,15 +71,16 @@ static inline void counters_allocated(struct thread *thread, enum layout_kind ki
   if (kind == KIND_NATIVE_HEAP) live_changes(thread, (int64_t)bytes);
 }
 
-/** `owner`: serial of the thread whose stack it is. */
-static inline void counters_freed(struct thread *thread, enum layout_kind kind, uint32_t stack, uint32_t owner, uint64_t bytes) {
+/** `owner`: serial of the thread whose stack it is; `count`: 0 for a part of a mapping. */
+static inline void counters_freed(struct thread *thread, enum layout_kind kind, uint32_t stack, uint32_t owner, uint64_t bytes,
+                                  uint32_t count) {
   struct layout_counters *row = counters_changing(stack);
   if (owner == thread->serial) {
     row->own_freed_bytes += bytes;
-    row->own_freed_count++;
+    row->own_freed_count += count;
   } else {
     atomic_fetch_add_explicit(&row->foreign_freed_bytes, bytes, memory_order_relaxed);
-    atomic_fetch_add_explicit(&row->foreign_freed_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&row->foreign_freed_count, count, memory_order_relaxed);
   }
   if (kind == KIND_NATIVE_HEAP) live_changes(thread, -(int64_t)bytes);
 }

@@ -1,7 +1,11 @@
 #include "hooks.h"
 
 #include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "record.h"
 #include "real.h"
@@ -90,8 +94,10 @@ EXPORT void *pvalloc(size_t size) {
   return block;
 }
 
+#undef mmap64
 #define HOOK(function) {#function, (void *)function, (void **)&real.function}
 const struct got_hook hooks[] = {
     HOOK(malloc), HOOK(calloc),        HOOK(realloc),  HOOK(reallocarray), HOOK(free), HOOK(posix_memalign),
-    HOOK(aligned_alloc), HOOK(memalign), HOOK(valloc), HOOK(pvalloc), {0},
+    HOOK(aligned_alloc), HOOK(memalign), HOOK(valloc), HOOK(pvalloc),      HOOK(mmap), HOOK(mmap64),
+    HOOK(munmap),        HOOK(mremap),   HOOK(brk),    HOOK(sbrk),         {"dlsym", (void *)dlsym_thunk, (void **)&real_dlsym}, {0},
 };

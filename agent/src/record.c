@@ -17,7 +17,7 @@ static void drop(uint64_t bytes) {
 /* Bookkeeping of a block that left the table. */
 static void settle(struct thread *thread, const struct layout_block *block) {
   if (gate.mode == MODE_SAMPLED) samples_released(block->sample);
-  else counters_freed(thread, KIND_NATIVE_HEAP, block->stack, block->thread, block->size);
+  else counters_freed(thread, KIND_NATIVE_HEAP, block->stack, block->thread, block->size, 1);
 }
 
 /* False: nothing is known of the block now. */

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -117,18 +118,23 @@ static void find_stack(struct thread *thread, int32_t pid) {
   thread->walker.stack_high = high;
 }
 
+/* What an earlier thread, or the recording before, left behind. */
+static void clear(struct thread *thread) {
+  struct thread *next = thread->next;
+  index_drop(&thread->nodes);
+  stack_index_drop(&thread->stacks);
+  SYSTEM_CALL3(SYS_madvise, thread, sizeof *thread, MADV_DONTNEED);
+  thread->listed = true;
+  thread->next = next;
+  thread->state = THREAD_BUSY;
+}
+
 /* Gives a thread its serial, its stack's bounds and its root. False: the file has no room for it. */
 static bool introduce(struct thread *thread, int32_t tid) {
   struct layout_thread row = {.tid = (uint32_t)tid, .start_time = monotonic_ns()};
   uint32_t serial = store_append(SECTION_THREADS, &row);
   if (serial == STORE_FULL) return false;
-  bool listed = thread->listed;
-  struct thread *next = thread->next;
-  index_drop(&thread->nodes);
-  stack_index_drop(&thread->stacks);
-  memset(thread, 0, offsetof(struct thread, walker.frames));
-  thread->listed = listed;
-  thread->next = next;
+  if (thread->tid != 0) clear(thread);
   thread->serial = serial;
   thread->tid = tid;
   thread->delta_limit = DELTA_LIMIT;

@@ -1,3 +1,4 @@
+/* flags: -lm */
 /* Prints an agent's file as text: `dump FILE [stacks]`. Totals are `name value` lines, so that scripts can grep them. */
 #include <fcntl.h>
 #include <inttypes.h>
