@@ -7,10 +7,15 @@ import { ROOT } from '../test/support/root.ts';
 export const WORK = join(ROOT, '.build', 'bench-work');
 mkdirSync(WORK, { recursive: true });
 
-/** `target` recorded by memsurge into the file `trace`, which is replaced. */
-export function memsurgeRun(trace: string, target: readonly string[]): string[] {
+/** `target` recorded by memsurge into the file `trace`, which is replaced; `options` are more options of `run`. */
+export function memsurgeRun(trace: string, target: readonly string[], ...options: readonly string[]): string[] {
   rmSync(trace, { recursive: true, force: true });
-  return [process.execPath, join(ROOT, 'bin', 'memsurge.js'), 'run', '-o', trace, '--', ...target];
+  return [process.execPath, join(ROOT, 'bin', 'memsurge.js'), 'run', ...options, '-o', trace, '--', ...target];
+}
+
+/** The trace `trace` opened and its report printed. */
+export function memsurgeReport(trace: string): string[] {
+  return [process.execPath, join(ROOT, 'bin', 'memsurge.js'), 'report', trace];
 }
 
 /** `target` recorded by dotnet-trace's profile for allocations into the file `trace`, which is replaced. */
