@@ -187,7 +187,9 @@ static int note_changes(struct dl_phdr_info *info, size_t size, void *changed) {
 
 static bool any_slot_lost(void) {
   for (uint32_t i = 0; i < slots.count; i++) {
-    if (__atomic_load_n(slots.rows[i].at, __ATOMIC_RELAXED) != (uint64_t)all_hooks[slots.rows[i].hook].hook) return true;
+    const struct slot *slot = &slots.rows[i];
+    /* A child made by fork finds zeros here. */
+    if (slot->at == NULL || __atomic_load_n(slot->at, __ATOMIC_RELAXED) != (uint64_t)all_hooks[slot->hook].hook) return true;
   }
   return false;
 }

@@ -1,0 +1,165 @@
+/*
+ * A program that attaches the agent to itself: `attach-target cycles|forks LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
+ */
+#include <dirent.h>
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define THREADS 3
+#define CYCLES 1000
+/* What is allocated during a cycle and kept until after it: the recording must know all of it. */
+#define KEPT 10
+#define KEPT_BYTES 1000
+
+static int (*attach_start)(void), (*attach_stop)(void);
+static const char *directory;
+static volatile int running = 1;
+
+static void fail(const char *what, long value) {
+  printf("attach-target: %s (%ld)\n", what, value);
+  fflush(stdout);
+  _exit(1);
+}
+
+static void load(const char *library) {
+  void *handle = dlopen(library, RTLD_LAZY | RTLD_LOCAL);
+  if (handle == NULL) fail(dlerror(), 0);
+  *(void **)&attach_start = dlsym(handle, "memsurge_attach_start");
+  *(void **)&attach_stop = dlsym(handle, "memsurge_attach_stop");
+  if (attach_start == NULL || attach_stop == NULL) fail("library has no entry points", 0);
+}
+
+static void configure(void) {
+  char path[64], text[4096];
+  snprintf(path, sizeof path, "/tmp/memsurge-agent-%d.cfg", getpid());
+  int length = snprintf(text, sizeof text, "exact,65536,%s\n", directory);
+  int fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+  if (fd < 0 || write(fd, text, length) != length) fail("cannot write the configuration", fd);
+  close(fd);
+}
+
+static void start(void) {
+  configure();
+  int result = attach_start();
+  if (result != 0) fail("start refused", result);
+}
+
+static void stop(void) {
+  int result = attach_stop();
+  if (result != 0) fail("stop refused", result);
+}
+
+static void *churn(void *seed) {
+  unsigned random = (unsigned)(long)seed;
+  void *blocks[64] = {0};
+  while (running) {
+    void **block = &blocks[rand_r(&random) % 64];
+    free(*block);
+    switch (rand_r(&random) % 4) {
+      case 0: *block = calloc(1, rand_r(&random) % 2000); break;
+      case 1: *block = realloc(malloc(10), 20 + rand_r(&random) % 3000); break;
+      case 2: *block = strdup("some text"); break;
+      default: *block = malloc(rand_r(&random) % 500);
+    }
+  }
+  for (int i = 0; i < 64; i++) free(blocks[i]);
+  return NULL;
+}
+
+static pthread_t threads[THREADS];
+static void start_load(void) {
+  for (long i = 0; i < THREADS; i++) pthread_create(&threads[i], NULL, churn, (void *)(i + 1));
+}
+static void end_load(void) {
+  running = 0;
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+}
+
+static long count_entries(const char *path, const char *suffix) {
+  DIR *opened = opendir(path);
+  long count = 0;
+  for (struct dirent *entry; (entry = readdir(opened)) != NULL;) {
+    size_t length = strlen(entry->d_name), wanted = strlen(suffix);
+    count += length >= wanted && strcmp(entry->d_name + length - wanted, suffix) == 0;
+  }
+  closedir(opened);
+  return count;
+}
+
+struct usage {
+  long space_kib, mappings, descriptors, threads;
+};
+
+static struct usage usage_now(void) {
+  struct usage usage = {.descriptors = count_entries("/proc/self/fd", ""), .threads = count_entries("/proc/self/task", "")};
+  char line[512];
+  FILE *status = fopen("/proc/self/status", "r");
+  while (fgets(line, sizeof line, status)) sscanf(line, "VmSize: %ld", &usage.space_kib);
+  fclose(status);
+  FILE *maps = fopen("/proc/self/maps", "r");
+  while (fgets(line, sizeof line, maps)) usage.mappings++;
+  fclose(maps);
+  return usage;
+}
+
+/* The glibc heaps of the load may still grow a little; 18 GiB of address space of one lost recording may not. */
+static void expect_same(struct usage before, struct usage after) {
+  if (after.descriptors != before.descriptors) fail("descriptors leak", after.descriptors - before.descriptors);
+  if (after.threads != before.threads) fail("threads leak", after.threads - before.threads);
+  if (after.mappings > before.mappings + 10) fail("mappings leak", after.mappings - before.mappings);
+  if (after.space_kib > before.space_kib + 65536) fail("address space leaks, KiB", after.space_kib - before.space_kib);
+}
+
+static void cycle(void) {
+  void *kept[KEPT];
+  start();
+  for (int i = 0; i < KEPT; i++) kept[i] = malloc(KEPT_BYTES);
+  stop();
+  for (int i = 0; i < KEPT; i++) free(kept[i]);
+}
+
+static void run_cycles(void) {
+  start_load();
+  for (int i = 0; i < 20; i++) cycle();
+  struct usage before = usage_now();
+  for (int i = 20; i < CYCLES; i++) cycle();
+  struct usage after = usage_now();
+  end_load();
+  expect_same(before, after);
+  if (count_entries(directory, ".agent") != CYCLES) fail("files of recordings", count_entries(directory, ".agent"));
+}
+
+/* Children use the allocator and the loader as any program may, in the middle of a recording and of its start and end. */
+static void run_forks(void) {
+  start_load();
+  for (int i = 0; i < CYCLES; i++) {
+    if (i % 10 == 0) start();
+    pid_t child = fork();
+    if (child == 0) {
+      free(strdup("in the child"));
+      if (dlsym(RTLD_DEFAULT, "malloc") == NULL) _exit(2);
+      void *handle = dlopen("libm.so.6", RTLD_LAZY);
+      _exit(handle != NULL && attach_stop() == 2 ? 0 : 3);
+    }
+    int status = -1;
+    if (waitpid(child, &status, 0) != child || status != 0) fail("child ended with", status);
+    if (i % 10 == 9) stop();
+  }
+  end_load();
+  if (count_entries(directory, ".agent") != CYCLES / 10) fail("files of recordings", count_entries(directory, ".agent"));
+}
+
+int main(int count, char **arguments) {
+  if (count != 4) fail("usage: attach-target cycles|forks LIBRARY DIRECTORY", count);
+  directory = arguments[3];
+  load(arguments[2]);
+  if (strcmp(arguments[1], "cycles") == 0) run_cycles();
+  else run_forks();
+  return 0;
+}
