@@ -1,0 +1,171 @@
+#include "modules.h"
+
+#include <dlfcn.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#include "arch.h"
+#include "memory.h"
+#include "modules-list.h"
+#include "modules-path.h"
+#include "store.h"
+
+/* glibc 2.35 and later; needs no lock. */
+#ifdef MEMSURGE_TEST_MODULES_LIST
+#define HAS_FIND_OBJECT false
+#else
+extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
+#define HAS_FIND_OBJECT (_dl_find_object != NULL)
+#endif
+
+/* Images of which a stack told; more than that are not noted. */
+#define KNOWN_IMAGES 4096
+#define PLACE_FREE 0
+/* No image starts here. */
+#define PLACE_CLAIMED 1
+#define PLACE_GONE 2
+
+struct known_image {
+  _Atomic uint64_t start;
+  uint64_t end;
+  const void *handle;
+  uint64_t unwind_table;
+  uint32_t row;
+};
+static struct known_image known_images[KNOWN_IMAGES];
+
+/* The program headers, as the first segment usually maps them. */
+static const ElfW(Phdr) * headers_of(const struct image *image, uint32_t *count) {
+  const ElfW(Ehdr) *file = (const ElfW(Ehdr) *)image->start;
+  *count = 0;
+  if (image->end - image->start < sizeof *file || memcmp(file->e_ident, ELFMAG, SELFMAG) != 0) return NULL;
+  if (file->e_phoff + file->e_phnum * sizeof(ElfW(Phdr)) > 4096 || file->e_phentsize != sizeof(ElfW(Phdr))) return NULL;
+  *count = file->e_phnum;
+  return (const ElfW(Phdr) *)(image->start + file->e_phoff);
+}
+
+/* Outside of its segments an image may have holes that cannot be read. */
+static void bound_to_segment(struct image *image) {
+  uint32_t count;
+  const ElfW(Phdr) *header = headers_of(image, &count);
+  image->readable_start = image->unwind_table;
+  image->readable_end = header == NULL ? image->end : image->unwind_table;
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t start = header[i].p_vaddr + image->bias, end = start + header[i].p_memsz;
+    if (header[i].p_type != PT_LOAD || !(header[i].p_flags & PF_R) || image->unwind_table < start || image->unwind_table >= end) continue;
+    image->readable_start = start;
+    image->readable_end = end;
+  }
+}
+
+bool modules_find(uint64_t address, struct image *image) {
+  if (!HAS_FIND_OBJECT) {
+    if (!modules_list_find(address, image)) return false;
+#ifndef MEMSURGE_TEST_MODULES_LIST
+  } else {
+    struct dl_find_object object;
+    if (_dl_find_object((void *)address, &object) != 0) return false;
+    *image = (struct image){
+        .start = (uint64_t)object.dlfo_map_start,
+        .end = (uint64_t)object.dlfo_map_end,
+        .bias = object.dlfo_link_map->l_addr,
+        .unwind_table = (uint64_t)object.dlfo_eh_frame,
+        .handle = object.dlfo_link_map,
+        .name = object.dlfo_link_map->l_name,
+    };
+#endif
+  }
+  bound_to_segment(image);
+  return true;
+}
+
+bool modules_is_loader(const struct image *image) { return image->start == getauxval(AT_BASE); }
+
+/* Paths as the loader has them may be relative to a directory that is not the current one any more: then as the kernel has them. */
+static void path_of(const struct image *image, char *path, size_t size) {
+  path[0] = 0;
+  if (image->name[0] == '/') {
+    strncpy(path, image->name, size - 1);
+  } else if (image->start == getauxval(AT_SYSINFO_EHDR)) {
+    strncpy(path, "[vdso]", size - 1);
+  } else if (image->name[0] == 0) {
+    SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, size - 1);
+  } else {
+    modules_mapped_path(image->start, path, size);
+  }
+}
+
+/* NT_GNU_BUILD_ID of a PT_NOTE. */
+static bool find_build_id(const uint8_t *notes, uint64_t bytes, struct layout_module *row) {
+  for (uint64_t at = 0; at + sizeof(ElfW(Nhdr)) <= bytes;) {
+    const ElfW(Nhdr) *note = (const ElfW(Nhdr) *)(notes + at);
+    uint64_t name = at + sizeof *note, description = name + ((note->n_namesz + 3u) & ~3ull);
+    uint64_t next = description + ((note->n_descsz + 3u) & ~3ull);
+    if (next > bytes) return false;
+    if (note->n_type == NT_GNU_BUILD_ID && note->n_namesz == 4 && memcmp(notes + name, "GNU", 4) == 0) {
+      row->build_id_bytes = note->n_descsz < sizeof row->build_id ? note->n_descsz : sizeof row->build_id;
+      memcpy(row->build_id, notes + description, row->build_id_bytes);
+      return true;
+    }
+    at = next;
+  }
+  return false;
+}
+
+static uint32_t append_row(const struct image *image) {
+  char path[1024] = "";
+  path_of(image, path, sizeof path);
+  struct layout_module row = {.start = image->start, .end = image->end, .bias = image->bias, .from_time = monotonic_ns()};
+  row.path = store_string(path);
+  uint32_t count;
+  const ElfW(Phdr) *header = headers_of(image, &count);
+  for (uint32_t i = 0; i < count; i++) {
+    uint64_t start = header[i].p_vaddr + image->bias;
+    bool lies_within = start >= image->start && start + header[i].p_memsz <= image->end;
+    if (header[i].p_type == PT_NOTE && lies_within && find_build_id((const uint8_t *)start, header[i].p_memsz, &row)) break;
+  }
+  return store_append(SECTION_MODULES, &row);
+}
+
+static bool is_same(const struct known_image *known, const struct image *image) {
+  return known->end == image->end && known->handle == image->handle && known->unwind_table == image->unwind_table;
+}
+
+static void mark_gone(struct known_image *known) {
+  if (known->row != STORE_FULL) ((struct layout_module *)store_rows(SECTION_MODULES))[known->row].to_time = monotonic_ns();
+  atomic_store_explicit(&known->start, PLACE_GONE, memory_order_release);
+}
+
+/* Two threads that meet the same image at the same moment may both note it: a reader finds two equal rows. */
+void modules_note(const struct image *image) {
+  for (struct known_image *known = known_images; known < known_images + KNOWN_IMAGES; known++) {
+    uint64_t start = atomic_load_explicit(&known->start, memory_order_acquire);
+    if (start == PLACE_FREE && atomic_compare_exchange_strong(&known->start, &start, PLACE_CLAIMED)) {
+      known->end = image->end;
+      known->handle = image->handle;
+      known->unwind_table = image->unwind_table;
+      known->row = append_row(image);
+      atomic_store_explicit(&known->start, image->start, memory_order_release);
+      return;
+    }
+    if (start <= PLACE_GONE) continue;
+    if (start == image->start && is_same(known, image)) return;
+    if (start < image->end && image->start < known->end) mark_gone(known);
+  }
+}
+
+void modules_reset(void) { memset(known_images, 0, sizeof known_images); }
+
+void modules_refresh(void) {
+  if (!HAS_FIND_OBJECT) modules_list_refresh();
+  for (struct known_image *known = known_images; known < known_images + KNOWN_IMAGES; known++) {
+    uint64_t start = atomic_load_explicit(&known->start, memory_order_acquire);
+    if (start == PLACE_FREE) return;
+    struct image image;
+    if (start > PLACE_GONE && !(modules_find(start, &image) && is_same(known, &image))) mark_gone(known);
+  }
+}
