@@ -25,7 +25,10 @@ void record_depart(void *block, struct departing *);
 void record_departed(const struct departing *);
 void record_back(const struct departing *);
 
-/** Sampled mode's fast way: true while the thread's next sample is further away than these bytes. In exact mode never. */
+/**
+ * Sampled mode's fast way: true while the thread's next sample is further away than these bytes. In exact mode never.
+ * Only for sizes that were granted: others would wrap the countdown.
+ */
 static inline bool record_passes(size_t size) {
   struct thread *thread = thread_self();
   return LIKELY(thread != NULL) && LIKELY((thread->countdown -= (int64_t)size) > 0);
@@ -33,7 +36,7 @@ static inline bool record_passes(size_t size) {
 
 #define RECORD_ALLOC(block, size)                                                                                      \
   do {                                                                                                                 \
-    if (!record_passes(size) && (block) != NULL) {                                                                     \
+    if ((block) != NULL && !record_passes(size)) {                                                                     \
       struct unwind_registers registers = CALLER_REGISTERS();                                                          \
       record_alloc(block, size, &registers);                                                                           \
     }                                                                                                                  \

@@ -54,22 +54,15 @@ void thread_note_name(struct thread *thread) {
 static void on_thread_exit(void *value) {
   struct thread *thread = value;
   if (thread->state == THREAD_NEW) return;
-  if (++thread->exit_rounds < EXIT_ROUNDS) {
-    pthread_setspecific(exit_key, thread);
-    return;
-  }
-  thread = thread_enter();
-#ifdef MEMSURGE_TLS_KEY
-  /* The key is cleared before its destructor runs. */
-  if (thread == NULL) thread = value;
-#endif
-  if (thread == NULL || atomic_load(&gate.phase) != GATE_RECORDING) return;
+  pthread_setspecific(exit_key, thread);
+  if (++thread->exit_rounds < EXIT_ROUNDS || (thread = thread_enter()) == NULL) return;
   counters_flush(thread);
   thread->delta_limit = 0;
   thread_note_name(thread);
   row_of(thread)->end_time = monotonic_ns();
   thread_leave(thread);
   thread->ended = true;
+  pthread_setspecific(exit_key, NULL);
 }
 
 bool threads_prepare(void) {
@@ -95,7 +88,7 @@ static struct thread *find_or_map(int32_t tid) {
   int looked_at = 0;
   for (struct thread *thread = all_threads; thread != NULL && looked_at < 16; thread = thread->next) {
     if (!thread->ended) continue;
-    if (thread->tid == tid && thread_self() == NULL && thread->state == THREAD_IDLE) return thread;
+    if (thread->tid == tid && thread->state == THREAD_IDLE) return thread;
     if (found == NULL && is_gone(thread)) found = thread;
     looked_at++;
   }
@@ -167,7 +160,8 @@ static struct thread *enter_new(struct thread *thread) {
     return NULL;
   }
   thread->state = THREAD_BUSY;
-  set_self(thread);
+  /* Not for one that has ended: whatever thread gets the stack next would find the key set. */
+  if (!known) set_self(thread);
   return thread;
 }
 
