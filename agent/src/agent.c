@@ -15,6 +15,7 @@
 #include "stacks.h"
 #include "store.h"
 #include "threads.h"
+#include "unwind.h"
 
 struct gate gate;
 
@@ -116,6 +117,7 @@ bool agent_start(const struct agent_config *config, enum layout_start start) {
   gate.filter = NULL;
   threads_reset(started_pid != own_pid());
   started_pid = own_pid();
+  unwind_start();
   blocks_start();
   maps_start();
   if (!stacks_start() || (config->mode == MODE_SAMPLED && !samples_start())) {
@@ -161,9 +163,10 @@ void agent_stop(void) {
     SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
     SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
   }
-  threads_quiesce();
+  bool quiet = threads_quiesce();
   if (was_recording) end();
-  store_close();
+  /* Rather lost address space than a fault in the program. */
+  if (quiet) store_close();
 }
 
 /* A program that allocates nothing, or whose malloc is another's, still gets its file: so that nobody has to wonder. */

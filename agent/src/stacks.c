@@ -7,6 +7,8 @@
 /* All threads meet the same code: program counters are shared. */
 static struct lock pcs_lock;
 static struct index pcs;
+/* unwind_code_epoch of what is in `pcs`. */
+static uint32_t pcs_epoch;
 
 static inline uint64_t mix(uint64_t a, uint64_t b) {
   __uint128_t product = (__uint128_t)(a ^ b) * 0x9e3779b97f4a7c15u;
@@ -16,6 +18,7 @@ static inline uint64_t mix(uint64_t a, uint64_t b) {
 bool stacks_start(void) {
   pcs_lock = (struct lock){0};
   index_drop(&pcs);
+  pcs_epoch = unwind_code_epoch();
   return store_extend(SECTION_PCS, 1) == 0 && store_extend(SECTION_NODES, 1) == 0 && store_extend(SECTION_STACKS, 1) == 0 &&
          store_reserve_rows(SECTION_COUNTERS, 1) && store_reserve_rows(SECTION_DIRTY, 1);
 }
@@ -35,6 +38,10 @@ static uint32_t pc_row(uint64_t pc) {
   uint64_t hash = mix(pc, 0x2545f4914f6cdd1d);
   uint32_t row = 0;
   lock_enter(&pcs_lock);
+  if (UNLIKELY(pcs_epoch != unwind_code_epoch())) {
+    index_drop(&pcs);
+    pcs_epoch = unwind_code_epoch();
+  }
   if (pcs.slots != NULL) {
     uint64_t slot;
     for (uint32_t place = index_place(hash, pcs.mask); (slot = pcs.slots[place]) != 0; place = (place + 1) & pcs.mask) {
@@ -115,10 +122,19 @@ static uint32_t add_stack(struct thread *thread, enum layout_kind kind, uint32_t
   return stack;
 }
 
+/* Other code may lie at known addresses now: from here on they are other program counters, and the stacks other stacks. */
+static void forget_code(struct thread *thread, uint32_t epoch) {
+  thread->code_epoch = epoch;
+  index_drop(&thread->nodes);
+  stack_index_drop(&thread->stacks);
+  for (uint32_t i = 0; i < thread->walker.depth; i++) thread->walker.frames[i].node = 0;
+}
+
 uint32_t stacks_here(struct thread *thread, enum layout_kind kind, const struct unwind_registers *registers) {
   struct walker *walker = &thread->walker;
   uint32_t flags = 0;
   uint32_t unchanged = unwind(walker, registers, &flags);
+  if (UNLIKELY(thread->code_epoch != unwind_code_epoch())) forget_code(thread, unwind_code_epoch());
   uint64_t hash = unchanged > 0 ? walker->frames[unchanged - 1].hash : 0x6d656d7375726765;
   for (uint32_t i = unchanged; i < walker->depth; i++) {
     hash = mix(hash, walker->frames[i].pc);

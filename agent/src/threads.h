@@ -40,6 +40,8 @@ struct thread {
   /** By layout_kind: the stack of which only the thread is known. */
   uint32_t root_stacks[2];
   uint32_t new_stacks;
+  /** unwind_code_epoch of what is in `nodes` and `stacks`. */
+  uint32_t code_epoch;
   /** (parent, pc) → node, and hash of a whole stack → stack. All stacks are rooted at their thread: nobody else looks here. */
   struct index nodes;
   struct stack_index stacks;
@@ -70,7 +72,8 @@ static inline struct thread *thread_enter(void) {
   /* Whoever stops the recording changes the phase, fences all threads by membarrier, and then waits for the busy ones. */
   atomic_signal_fence(memory_order_seq_cst);
   if (__builtin_expect(atomic_load_explicit(&gate.phase, memory_order_relaxed) != GATE_RECORDING, 0)) {
-    thread->state = THREAD_IDLE;
+    /* Not IDLE: whoever stops may have looked already, and what is known of the thread is of no use in the next recording. */
+    thread->state = THREAD_NEW;
     return NULL;
   }
   thread->busy_sp = (uint64_t)__builtin_frame_address(0);
@@ -86,8 +89,11 @@ static inline void thread_leave(struct thread *thread) {
 bool threads_prepare(void);
 /** At a start; in a child made by fork the threads of the parent are gone. */
 void threads_reset(bool after_fork);
-/** Waits until no thread is inside the agent; the phase must be off RECORDING. Threads enter anew at the next start. */
-void threads_quiesce(void);
+/**
+ * Waits until no thread is inside the agent; the phase must be off RECORDING. Threads enter anew at the next start.
+ * False: some thread did not leave within seconds; it may never, or may still write to the file.
+ */
+bool threads_quiesce(void);
 /** Brings every thread's delta to the header and the names of the living to their rows. */
 void threads_flush(void);
 /** Name to the thread's row, if the caller is that thread. */
