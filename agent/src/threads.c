@@ -21,6 +21,8 @@
 /* While the recording is off, a thread looks again after so many bytes. */
 #define PAUSE_BYTES (1 << 20)
 #define ESRCH_RESULT (-3)
+/* Nothing in the agent takes so long: the thread left it by longjmp, or is held by a debugger. */
+#define QUIESCE_NS 2000000000u
 
 const char *single_threaded = "";
 
@@ -74,8 +76,9 @@ bool threads_prepare(void) {
 }
 
 void threads_reset(bool after_fork) {
+  if (!after_fork) return;
   list_lock = (struct lock){0};
-  if (after_fork) all_threads = NULL;
+  all_threads = NULL;
 }
 
 static bool is_gone(const struct thread *thread) {
@@ -113,13 +116,11 @@ static void find_stack(struct thread *thread, int32_t pid) {
 
 /* What an earlier thread, or the recording before, left behind. */
 static void clear(struct thread *thread) {
-  struct thread *next = thread->next;
   index_drop(&thread->nodes);
   stack_index_drop(&thread->stacks);
-  SYSTEM_CALL3(SYS_madvise, thread, sizeof *thread, MADV_DONTNEED);
-  thread->listed = true;
-  thread->next = next;
-  thread->state = THREAD_BUSY;
+  /* Others read the state and walk the list meanwhile: these stay as they are. */
+  memset(&thread->serial, 0, LAYOUT_PAGE - offsetof(struct thread, serial));
+  SYSTEM_CALL3(SYS_madvise, (char *)thread + LAYOUT_PAGE, sizeof *thread - LAYOUT_PAGE, MADV_DONTNEED);
 }
 
 /* Gives a thread its serial, its stack's bounds and its root. False: the file has no room for it. */
@@ -153,6 +154,11 @@ static struct thread *enter_new(struct thread *thread) {
   if (thread == NULL) return NULL;
   bool known = thread->state == THREAD_IDLE;
   thread->state = THREAD_BUSY;
+  atomic_signal_fence(memory_order_seq_cst);
+  if (atomic_load(&gate.phase) != GATE_RECORDING) { /* stopped since it was looked at: see thread_enter */
+    thread->state = THREAD_NEW;
+    return NULL;
+  }
   thread->busy_sp = (uint64_t)__builtin_frame_address(0);
   if (!known && !introduce(thread, tid)) {
     thread->state = THREAD_NEW;
@@ -191,14 +197,22 @@ struct thread *thread_enter_slowly(struct thread *thread) {
   return thread_enter();
 }
 
-void threads_quiesce(void) {
-  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
-    if (thread == thread_self()) continue;
-    for (unsigned tries = 0; __atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == THREAD_BUSY && !is_gone(thread); tries++) {
-      SYSTEM_CALL3(SYS_sched_yield, 0, 0, 0);
-    }
-    thread->state = THREAD_NEW;
+static bool wait_until_idle(struct thread *thread, uint64_t deadline) {
+  while (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) == THREAD_BUSY && !is_gone(thread)) {
+    if (monotonic_ns() > deadline) return false;
+    SYSTEM_CALL3(SYS_sched_yield, 0, 0, 0);
   }
+  return true;
+}
+
+bool threads_quiesce(void) {
+  uint64_t deadline = monotonic_ns() + QUIESCE_NS;
+  bool quiet = true;
+  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
+    if (wait_until_idle(thread, deadline)) thread->state = THREAD_NEW;
+    else quiet = false;
+  }
+  return quiet;
 }
 
 void threads_flush(void) {

@@ -22,6 +22,10 @@ enum thread_state {
 
 struct thread {
   uint32_t state;
+  bool listed;
+  /** All threads since the start, the newest first. */
+  struct thread *next;
+  /** From here on all is zeroed for a new thread or a new recording. */
   uint32_t serial;
   /** Bytes until the next sample; never above 0 in exact mode. */
   int64_t countdown;
@@ -48,9 +52,6 @@ struct thread {
   int32_t tid;
   uint32_t exit_rounds;
   bool ended;
-  bool listed;
-  /** All threads since the start, the newest first. */
-  struct thread *next;
   struct walker walker;
 };
 
