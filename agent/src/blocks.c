@@ -78,8 +78,8 @@ enum blocks_put_result blocks_put(const struct layout_block *block, struct layou
   struct shard *shard = shard_of(hash);
   enum blocks_put_result result = BLOCKS_PUT;
   lock_enter(&shard->lock);
-  /* A table that cannot grow is used until one place is left. */
-  if (UNLIKELY(shard->used >= shard->rows / 8 * 5) && !grow(shard) && shard->used + 1 >= shard->rows) {
+  /* A table that cannot grow is filled a little further. */
+  if (UNLIKELY(shard->used >= shard->rows / 8 * 5) && !grow(shard) && shard->used >= shard->rows / 8 * 7) {
     result = BLOCKS_FULL;
   } else {
     struct layout_block *row = &shard->table[find(shard, address, hash)];

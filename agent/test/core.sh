@@ -99,6 +99,22 @@ no_losses
 expect native.live_bytes 1000
 limit=:
 
+# A disk that fills up costs blocks, never the program. Only root may make such a disk.
+mkdir "$scratch/disk"
+for size in 1 4 8; do
+  mount -t tmpfs -o size=${size}m none "$scratch/disk" 2>/dev/null || break
+  trap 'umount "$scratch/disk"' EXIT
+  MEMSURGE_AGENT=exact,0,$scratch/disk LD_PRELOAD=$library "$core" many || fail "exit status $? on a full disk"
+  case=disk
+  text=$scratch/disk.txt
+  "$dump" "$scratch"/disk/*.agent >"$text"
+  [ "$(value dropped_count)" -gt 0 ] || fail "nothing was dropped on a full disk"
+  [ "$(value native.allocated_count)" = $((400000 - $(value dropped_count))) ] || fail "a full disk lost blocks without a word"
+  agree
+  umount "$scratch/disk"
+  trap - EXIT
+done
+
 record samples sampled,65536
 expect rows.counters "$(value rows.counters)" unknown_freed_count 0 dropped_count 0
 # 20 MiB at a mean of 64 KiB: 320 samples, standard deviation 5.6 %.

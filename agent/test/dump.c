@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "layout.h"
 
-static const struct layout_header *header;
-static const void *rows(int section) { return (const char *)header + header->sections[section].offset; }
+static struct layout_header *header;
+static void *sections[SECTION_COUNT];
+static const void *rows(int section) { return sections[section]; }
 static uint32_t count(int section) { return header->sections[section].rows; }
 
 struct sums {
@@ -120,13 +120,27 @@ static void print_stacks(uint32_t most) {
   free(order);
 }
 
+/* By read, not mmap: touching a hole of a file on a full tmpfs raises SIGBUS. */
+static void *read_at(int fd, uint64_t offset, uint64_t bytes) {
+  char *into = calloc(1, bytes + 1);
+  for (uint64_t done = 0; into != NULL && done < bytes;) {
+    ssize_t got = pread(fd, into + done, bytes - done, (off_t)(offset + done));
+    if (got <= 0) return NULL;
+    done += (uint64_t)got;
+  }
+  return into;
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) return fprintf(stderr, "usage: dump FILE [stacks]\n"), 2;
   int fd = open(argv[1], O_RDONLY);
-  struct stat info;
-  if (fd < 0 || fstat(fd, &info) != 0) return perror(argv[1]), 2;
-  header = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_SHARED, fd, 0);
-  if (header == MAP_FAILED || memcmp(header->magic, LAYOUT_MAGIC, 8) != 0) return fprintf(stderr, "%s: not an agent's file\n", argv[1]), 2;
+  if (fd < 0) return perror(argv[1]), 2;
+  header = read_at(fd, 0, LAYOUT_PAGE);
+  if (header == NULL || memcmp(header->magic, LAYOUT_MAGIC, 8) != 0) return fprintf(stderr, "%s: not an agent's file\n", argv[1]), 2;
+  for (int i = 0; i < SECTION_COUNT; i++) {
+    sections[i] = read_at(fd, header->sections[i].offset, (uint64_t)count(i) * header->sections[i].row_bytes);
+    if (sections[i] == NULL) return fprintf(stderr, "%s: section %d cannot be read\n", argv[1], i), 2;
+  }
   print_header();
   print_sums("native", KIND_NATIVE_HEAP);
   print_sums("mapped", KIND_MAPPED);
