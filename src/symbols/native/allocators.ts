@@ -1,4 +1,87 @@
-// PLACEHOLDER until the native symbols land: the helper "native symbols" owns this file and replaces it.
-export function allocatorFrame(name: string): boolean {
-  return /^(malloc|calloc|realloc|operator new)/.test(name);
+/**
+ * True for a frame that only hands out memory, so that an allocation belongs to the function above it: the allocators of
+ * C, C++, GLib and Rust, and what C++ and Rust put between them and the code that asks. To be asked from the innermost
+ * frame outwards, up to the first that is none. What containers do with the memory (`std::vector::push_back`,
+ * `_M_realloc_insert`) is told, and so are a program's own wrappers (`xmalloc`, a class's own `operator new`).
+ * @param name of the function as `NativeFrame` has it, with or without arguments
+ * @param module file name or path of its image: allocators in libraries of their own are known by it
+ */
+export function allocatorFrame(name: string, module = ''): boolean {
+  const library = module.slice(module.lastIndexOf('/') + 1);
+  if (ALLOCATOR_LIBRARIES.test(library)) return true;
+  if (C_ALLOCATORS.has(name) || RUST_ALLOCATORS.test(name)) return true;
+  if (/^libc[.-]/.test(library) && LIBC_INTERNALS.has(name)) return true;
+  const path = qualifiedName(name.replace(/\[abi:\w+\]/g, ''));
+  return path === 'operator new' || path === 'operator new[]' || isStandardAllocation(path);
+}
+
+const ALLOCATOR_LIBRARIES = /^lib(jemalloc|tcmalloc(_\w+)*|mimalloc(-\w+)*|snmallocshim(-\w+)*|hoard)[-.\d]*\.so/;
+
+const C_ALLOCATORS = new Set(
+  [
+    'malloc calloc realloc reallocarray memalign aligned_alloc posix_memalign valloc pvalloc',
+    '__libc_malloc __libc_calloc __libc_realloc __libc_reallocarray __libc_memalign __libc_valloc __libc_pvalloc',
+    '__posix_memalign __aligned_alloc',
+    'g_malloc g_malloc0 g_malloc_n g_malloc0_n g_realloc g_realloc_n g_aligned_alloc g_aligned_alloc0',
+    'g_try_malloc g_try_malloc0 g_try_malloc_n g_try_malloc0_n g_try_realloc g_try_realloc_n',
+    'g_slice_alloc g_slice_alloc0',
+  ].flatMap((line) => line.split(' ')),
+);
+
+/** Of glibc: where its heap takes memory from the system. */
+const LIBC_INTERNALS = new Set(
+  (
+    '_int_malloc _int_realloc _int_memalign _mid_memalign sysmalloc sysmalloc_mmap alloc_perturb malloc_consolidate ' +
+    'ptmalloc_init arena_get2 _int_new_arena new_heap alloc_new_heap grow_heap tcache_init tcache_key_initialize ' +
+    'malloc_hook_ini realloc_hook_ini memalign_hook_ini __malloc_info mremap_chunk __default_morecore'
+  ).split(' '),
+);
+
+/** Both ways Rust writes a method: `alloc::raw_vec::RawVec<T,A>::grow_one`, `<alloc::raw_vec::RawVec<T>>::grow_one`. */
+const RUST_ALLOCATORS =
+  /^(__rustc::)?(__rust|__rdl|__rg)_(alloc|alloc_zeroed|realloc)$|^<?alloc::(alloc|raw_vec)::|^<std::alloc::System as |^<?std::sys::(\w+::)*alloc::/;
+
+/** Members of the standard library's own classes that do nothing but get memory. */
+const STANDARD_MEMBERS = new Set(
+  (
+    'allocate allocate_at_least do_allocate _M_allocate _M_create _S_create _S_allocate _M_create_storage ' +
+    '_M_create_node _M_get_node _M_allocate_node _M_allocate_buckets _M_allocate_map _M_allocate_and_copy ' +
+    '__allocate_guarded __allocate __allocate_at_least __libcpp_allocate __libcpp_operator_new __construct_node ' +
+    'make_unique make_unique_for_overwrite make_shared make_shared_for_overwrite allocate_shared ' +
+    'allocate_shared_for_overwrite __allocate_shared get_temporary_buffer __get_temporary_buffer'
+  ).split(' '),
+);
+
+/** Their constructors allocate the counters of a shared pointer, with `make_shared` the object too. */
+const SHARED_POINTERS = new Set(['shared_ptr', '__shared_ptr', '__shared_count']);
+
+function isStandardAllocation(path: string): boolean {
+  const parts = path.split('::');
+  if (parts[0] !== 'std' && parts[0] !== '__gnu_cxx') return false;
+  const name = parts.at(-1)!;
+  if (STANDARD_MEMBERS.has(name)) return true;
+  return SHARED_POINTERS.has(name) && parts.at(-2) === name;
+}
+
+/**
+ * A C++ name without its arguments, those of its templates, and its result: `std::vector::push_back`.
+ */
+function qualifiedName(name: string): string {
+  const isOperatorNew = /^operator new(\[\])?(?=$|\()/.exec(name);
+  if (isOperatorNew !== null) return isOperatorNew[0];
+  let result = '';
+  let depth = 0;
+  for (let i = 0; i < name.length; i++) {
+    const character = name[i];
+    const isOperator = depth === 0 && (character === '<' || character === '(') && /\boperator[<(]?$/.test(result);
+    if (isOperator) result += character;
+    else if (character === '<' || character === '{') depth++;
+    else if ((character === '>' && name[i - 1] !== '-') || character === '}') depth = Math.max(0, depth - 1);
+    else if (depth === 0 && character === '(') {
+      if (!name.startsWith('(anonymous namespace)', i)) break;
+      i += '(anonymous namespace)'.length - 1;
+      result += '(anonymous)';
+    } else if (depth === 0) result = character === ' ' ? '' : result + character;
+  }
+  return result;
 }
