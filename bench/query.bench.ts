@@ -101,6 +101,8 @@ function syntheticTrace(rows: number): Trace {
     eventsLost: 0,
     frames: 0,
     framesUnresolved: 0,
+    nativeFrames: 0,
+    nativeFramesUnresolved: 0,
     samplingMeanBytes: 102_400,
     warnings: [],
   });

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { defaultMetric } from '../query/parts.ts';
+import { defaultMetric, metricOfKinds } from '../query/parts.ts';
 import { TraceError } from '../trace/errors.ts';
 import { HEAPS, KINDS } from '../trace/kinds.ts';
 import type { Trace } from '../trace/tables.ts';
@@ -99,7 +99,8 @@ export function viewFlags(view: View): string {
     ...list('--function', view.functions),
     ...(view.from > 0 ? [`--from ${view.from}ns`] : []),
     ...(view.to < Number.POSITIVE_INFINITY ? [`--to ${view.to}ns`] : []),
-    `--metric ${view.metric}`,
+    // Without a kind the default depends on the trace.
+    ...(view.kinds.length > 0 && view.metric === metricOfKinds(view.kinds) ? [] : [`--metric ${view.metric}`]),
     ...(view.unit === DEFAULT_VIEW.unit ? [] : [`--unit ${view.unit}`]),
     ...(view.hideSystem ? ['--hide-system'] : []),
   ].join(' ');

@@ -28,7 +28,12 @@ const NATIVE_KINDS: readonly Kind[] = ['native-heap', 'mapped'];
 /** What is asked of native memory first is what was never released, of the GC heap who allocated. */
 export function defaultMetric(trace: Trace, kinds: readonly Kind[]): Metric {
   const asked = kinds.length > 0 ? kinds : KINDS.filter((_, kind) => derived(trace).kindsPresent[kind] === 1);
-  return asked.length > 0 && asked.every((kind) => NATIVE_KINDS.includes(kind)) ? 'unreleased' : 'allocated';
+  return metricOfKinds(asked);
+}
+
+/** What is asked first of these kinds of memory together. */
+export function metricOfKinds(kinds: readonly Kind[]): Metric {
+  return kinds.length > 0 && kinds.every((kind) => NATIVE_KINDS.includes(kind)) ? 'unreleased' : 'allocated';
 }
 
 /** @throws TraceError when the trace cannot answer the view's metric, with the reason. */

@@ -45,7 +45,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
   const builder = createTraceBuilder();
   for (const { path, text } of bundle.files) builder.file(path, text);
   const parentRows = new Map<number, number>();
-  const totals = { frames: 0, framesUnresolved: 0 };
+  const totals = { frames: 0, framesUnresolved: 0, nativeFrames: 0, nativeFramesUnresolved: 0 };
   for (const input of processes) {
     const row = addProcess(builder, facts, input, parentRows.get(input.parentPid) ?? NONE);
     parentRows.set(input.pid, row);
@@ -54,16 +54,18 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       builder.series({ process: row, name: 'rss', time, value: input.rss.value });
     }
     const resolver = createResolver(codeOf(input), bundle);
-    const count = (counted: { frames: number; unresolved: number }) => {
+    if (input.capture !== undefined) {
+      const counted = addAllocations(builder, facts, row, input, input.capture, resolver, bundle);
       totals.frames += counted.frames;
       totals.framesUnresolved += counted.unresolved;
-    };
-    if (input.capture !== undefined) {
-      count(addAllocations(builder, facts, row, input, input.capture, resolver, bundle));
       addGcs(builder, facts, row, input.capture.gcs);
     }
     const target = { ...input, builder, process: row, startTime: facts.startTime };
-    for (const native of input.native) count(addNative(target, native, resolver));
+    for (const native of input.native) {
+      const counted = addNative(target, native, resolver);
+      totals.nativeFrames += counted.frames;
+      totals.nativeFramesUnresolved += counted.unresolved;
+    }
   }
   return builder.finish({
     source: facts.source,
@@ -197,7 +199,9 @@ function addGcSeries(
   builder.series({ process, name, time, value: Float64Array.from(known, bytesOf) });
 }
 
-function unresolvedWarning(totals: { frames: number; framesUnresolved: number }): string[] {
+type FrameTotals = Pick<Recording, 'frames' | 'framesUnresolved' | 'nativeFrames' | 'nativeFramesUnresolved'>;
+
+function unresolvedWarning(totals: FrameTotals): string[] {
   const share = totals.framesUnresolved / Math.max(1, totals.frames);
   if (share < 0.01) return [];
   return [

@@ -2,7 +2,7 @@ import type { MappedImage } from '../symbols/code.ts';
 import type { ProcessCode } from '../symbols/collect.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
-import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
+import { AGENTS_FOLDER, type Manifest, type ManifestProcess, NATIVE_FOLDER } from '../trace/manifest.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
@@ -113,9 +113,7 @@ async function readNative(file: TraceFile, process: ManifestProcess, warnings: s
   for (const part of process.native) {
     const looks = part.replace(/\.agent$/, '.looks');
     try {
-      // In the folder of an unfinished recording it still is as the agent left it.
-      const path = file.pathOf(part);
-      const capture = readAgentFile(path === undefined ? await file.bytes(part) : compactAgentFile(path));
+      const capture = readAgentFile(await agentBytes(file, part));
       const resident = part.replace(/\.agent$/, '.resident');
       inputs.push({
         capture,
@@ -129,6 +127,12 @@ async function readNative(file: TraceFile, process: ManifestProcess, warnings: s
     }
   }
   return inputs;
+}
+
+/** The folder of an unfinished recording has it as the agent left it. */
+async function agentBytes(file: TraceFile, part: string): Promise<Uint8Array> {
+  const raw = file.pathOf(part.replace(NATIVE_FOLDER, AGENTS_FOLDER));
+  return file.parts.includes(part) || raw === undefined ? file.bytes(part) : compactAgentFile(raw);
 }
 
 async function readProcess(

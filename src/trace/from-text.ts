@@ -113,6 +113,8 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     eventsLost: 0,
     frames: 0,
     framesUnresolved: 0,
+    nativeFrames: 0,
+    nativeFramesUnresolved: 0,
     samplingMeanBytes: 102_400,
     warnings: [],
     ...recording,

@@ -9,6 +9,10 @@ export const TRACE_FILE_VERSION = 1;
 export const MANIFEST_PART = 'manifest.json';
 export const SYMBOLS_PART = 'symbols.json';
 
+/** Parts of native memory, and where the agents write while a recording is not finished. */
+export const NATIVE_FOLDER = 'native';
+export const AGENTS_FOLDER = 'agents';
+
 const ManifestProcessSchema = v.object({
   /** Names the parts of this process: its pid, or "PID-2" when the pid was used twice. */
   id: v.string(),

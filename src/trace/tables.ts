@@ -210,6 +210,9 @@ export interface Recording {
   /** Frames of all allocation stacks, and those without a name. */
   readonly frames: number;
   readonly framesUnresolved: number;
+  /** The same of native stacks, each place that allocates counted once: stripped libraries show as module and offset. */
+  readonly nativeFrames: number;
+  readonly nativeFramesUnresolved: number;
   /** Mean bytes between samples of the sampled sources. */
   readonly samplingMeanBytes: number;
   /** Plain sentences: losses, cuts, blind spots. Shown with every answer. */

@@ -275,9 +275,8 @@ test('report tells the story and what to run next', async () => {
     "How it grew
       shop (100): resident set grew from 20.0 MiB at 100 ms to 240 MiB at 1.30 s, its highest.
 
-    Who allocated
+    .NET memory: who allocated
       201 MiB allocated in 13.3 k objects (sampled ±0.5 %), 154 MiB/s on average.
-      Kind:     .NET memory allocations 100 % (201 MiB, ±0.5 %)
       Heap:     large object heap (LOH) 99.6 % (200 MiB, exact)
       Type:     System.Byte[] 100 % (200 MiB, exact)
       Thread:   loader (1) 100 % (200 MiB, exact)
@@ -290,8 +289,8 @@ test('report tells the story and what to run next', async () => {
         set 120 MiB. 200 KiB were allocated after it.
 
     Look further
-      memsurge code app.memsurge Shop.Program.LoadCustomerAttachments
-      memsurge tree app.memsurge --callers --function Shop.Program.LoadCustomerAttachments --hide-system
+      memsurge code app.memsurge Shop.Program.LoadCustomerAttachments --kind gc-heap
+      memsurge tree app.memsurge --callers --kind gc-heap --function Shop.Program.LoadCustomerAttachments --hide-system
       memsurge heap app.memsurge
       memsurge timeline app.memsurge
     "

@@ -66,7 +66,7 @@ describe('stopping', () => {
     recorder.kill('SIGINT');
     expect((await finished).status).toBe(0);
     const main = (await streamsOf(await openTraceFile(output))).get('');
-    expect(countOf(main, 303)).toBeGreaterThan(1000);
+    expect(countOf(main, 303)).toBeGreaterThan(10);
     expect(main?.truncated).toBeUndefined();
     expect(child.exitCode).toBeNull();
     expect(printed()).toBe('');

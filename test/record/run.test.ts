@@ -83,10 +83,10 @@ describe('wrong usage is one line and exit code 2', () => {
 
 test('a program without a runtime leaves a trace that says so', async () => {
   const output = fresh();
-  const { stderr } = await memsurge('run', '-o', output, '--', 'true');
+  const { stderr } = await memsurge('run', '--native', 'off', '-o', output, '--', 'true');
   expect(stderr).toContain('no .NET runtime connected');
   const { manifest } = await openTraceFile(output);
-  expect(manifest.processes).toEqual([]);
+  expect(manifest.processes.map((process) => [process.name, process.runtime])).toEqual([['true', '']]);
   expect(manifest.warnings).toHaveLength(1);
 });
 

@@ -16,6 +16,8 @@ const RECORDING: Recording = {
   eventsLost: 0,
   frames: 0,
   framesUnresolved: 0,
+  nativeFrames: 0,
+  nativeFramesUnresolved: 0,
   samplingMeanBytes: 102_400,
   warnings: [],
 };

@@ -1,11 +1,11 @@
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { compactAgentFile } from '../../read/agent/compact.ts';
 import { looksHeader } from '../../read/agent/looks.ts';
 import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
-import type { ManifestProcess } from '../../trace/manifest.ts';
+import { AGENTS_FOLDER, type ManifestProcess, NATIVE_FOLDER } from '../../trace/manifest.ts';
 import { monotonicNow } from '../clock.ts';
 import type { RecordingFolder } from '../folder.ts';
 import { programOf } from '../proc.ts';
@@ -27,9 +27,6 @@ export interface NativeLooker {
   finish(): Promise<void>;
 }
 
-/** Folder of the agents' files inside a recording's. */
-const NATIVE_FOLDER = 'native';
-
 const INTERVAL = 100;
 /** How often to measure what is resident, ms. */
 const RESIDENCY_INTERVAL = 500;
@@ -49,8 +46,9 @@ interface Agent {
 
 /** Every process that has an agent becomes a process of the recording. */
 export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
-  const path = join(resolve(folder.path), NATIVE_FOLDER);
+  const path = join(resolve(folder.path), AGENTS_FOLDER);
   await mkdir(path);
+  await mkdir(join(folder.path, NATIVE_FOLDER));
   const agents = new Map<string, Agent>();
   let timer = setTimeout(tick, INTERVAL);
   let nextResidency = 0;
@@ -83,7 +81,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     for (const { name, counters, sampled } of agents.values()) {
       const measured = sampled.over ? undefined : counters.residency(monotonicNow());
       if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
-      const file = join(path, name.replace(/\.agent$/, '.resident'));
+      const file = join(folder.path, NATIVE_FOLDER, name.replace(/\.agent$/, '.resident'));
       writeFileSync(`${file}.new`, formatResidency(measured));
       renameSync(`${file}.new`, file);
     }
@@ -148,14 +146,14 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       for (const { name, counters } of agents.values()) {
         counters.askToStop();
         counters.close();
-        const file = join(path, name);
         try {
-          await writeFile(`${file}.new`, compactAgentFile(file));
-          await rename(`${file}.new`, file);
+          await writeFile(join(folder.path, NATIVE_FOLDER, name), compactAgentFile(join(path, name)));
         } catch (error) {
           folder.warn(`native memory in ${name}: ${messageOf(error)}`);
         }
       }
+      // Programs that outlive the recording find no place to write to any more.
+      await rm(path, { recursive: true, force: true });
     },
   };
 }
