@@ -70,17 +70,30 @@ static bool prepare(void) {
   return prepared;
 }
 
+/*
+ * All modules are led to the hooks before anything is recorded, and nothing is recorded any more when they are led back:
+ * otherwise a block could be allocated through a hook and freed past it.
+ */
 static enum attach_result start(void) {
   static struct agent_config config;
   if (atomic_load(&gate.phase) == GATE_RECORDING) return ATTACH_RECORDING;
   if (!read_config(&config)) return ATTACH_NO_CONFIG;
-  if (!prepare() || !agent_start(&config, START_ATTACH)) return ATTACH_NO_FILE;
-  enum attach_result result = got_connect() == 0 ? ATTACH_NO_SLOTS : control_start() ? ATTACH_DONE : ATTACH_NO_THREAD;
-  if (result != ATTACH_DONE) {
-    got_disconnect();
+  if (!prepare()) return ATTACH_NO_THREAD;
+  uint32_t waiting = GATE_WAITING;
+  atomic_compare_exchange_strong(&gate.phase, &waiting, GATE_INERT);
+  enum attach_result result = got_connect() == 0 ? ATTACH_NO_SLOTS : agent_start(&config, START_ATTACH) ? ATTACH_DONE : ATTACH_NO_FILE;
+  if (result == ATTACH_DONE && !control_start()) {
     agent_stop();
+    result = ATTACH_NO_THREAD;
   }
+  if (result != ATTACH_DONE) got_disconnect();
   return result;
+}
+
+static void end(void) {
+  agent_stop();
+  got_disconnect();
+  atomic_store(&phase, PHASE_IDLE);
 }
 
 EXPORT int memsurge_attach_start(void) {
@@ -98,17 +111,13 @@ EXPORT int memsurge_attach_start(void) {
 EXPORT int memsurge_attach_stop(void) {
   if (phase_pid != own_pid() || !change(PHASE_RECORDING)) return ATTACH_IDLE;
   control_stop();
-  got_disconnect();
-  agent_stop();
-  atomic_store(&phase, PHASE_IDLE);
+  end();
   return ATTACH_DONE;
 }
 
 bool attach_end_by_control(void) {
   if (!change(PHASE_RECORDING)) return false;
-  got_disconnect();
-  agent_stop();
-  atomic_store(&phase, PHASE_IDLE);
+  end();
   return true;
 }
 

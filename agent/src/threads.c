@@ -76,6 +76,8 @@ bool threads_prepare(void) {
 }
 
 void threads_reset(bool after_fork) {
+  /* Whoever was told to pause looks again at once. */
+  for (struct thread *thread = after_fork ? NULL : all_threads; thread != NULL; thread = thread->next) thread->countdown = 0;
   if (!after_fork) return;
   list_lock = (struct lock){0};
   all_threads = NULL;

@@ -1,5 +1,5 @@
 /*
- * A program that attaches the agent to itself: `attach-target cycles|forks LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
+ * A program that attaches the agent to itself: `attach-target cycles|forks COUNT LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -12,13 +12,15 @@
 #include <unistd.h>
 
 #define THREADS 3
-#define CYCLES 1000
+/* glibc's heaps and the agent's own memory have their size by then. */
+#define WARM_UP 20
 /* What is allocated during a cycle and kept until after it: the recording must know all of it. */
 #define KEPT 10
 #define KEPT_BYTES 1000
 
 static int (*attach_start)(void), (*attach_stop)(void);
 static const char *directory;
+static int rounds;
 static volatile int running = 1;
 
 static void fail(const char *what, long value) {
@@ -126,19 +128,19 @@ static void cycle(void) {
 
 static void run_cycles(void) {
   start_load();
-  for (int i = 0; i < 20; i++) cycle();
+  for (int i = 0; i < WARM_UP; i++) cycle();
   struct usage before = usage_now();
-  for (int i = 20; i < CYCLES; i++) cycle();
+  for (int i = WARM_UP; i < rounds; i++) cycle();
   struct usage after = usage_now();
   end_load();
   expect_same(before, after);
-  if (count_entries(directory, ".agent") != CYCLES) fail("files of recordings", count_entries(directory, ".agent"));
+  if (count_entries(directory, ".agent") != rounds) fail("files of recordings", count_entries(directory, ".agent"));
 }
 
 /* Children use the allocator and the loader as any program may, in the middle of a recording and of its start and end. */
 static void run_forks(void) {
   start_load();
-  for (int i = 0; i < CYCLES; i++) {
+  for (int i = 0; i < rounds; i++) {
     if (i % 10 == 0) start();
     pid_t child = fork();
     if (child == 0) {
@@ -152,13 +154,14 @@ static void run_forks(void) {
     if (i % 10 == 9) stop();
   }
   end_load();
-  if (count_entries(directory, ".agent") != CYCLES / 10) fail("files of recordings", count_entries(directory, ".agent"));
+  if (count_entries(directory, ".agent") != rounds / 10) fail("files of recordings", count_entries(directory, ".agent"));
 }
 
 int main(int count, char **arguments) {
-  if (count != 4) fail("usage: attach-target cycles|forks LIBRARY DIRECTORY", count);
-  directory = arguments[3];
-  load(arguments[2]);
+  if (count != 5) fail("usage: attach-target cycles|forks COUNT LIBRARY DIRECTORY", count);
+  rounds = atoi(arguments[2]);
+  load(arguments[3]);
+  directory = arguments[4];
   if (strcmp(arguments[1], "cycles") == 0) run_cycles();
   else run_forks();
   return 0;

@@ -1,0 +1,33 @@
+# The agent attached to a running program: starts, stops and forks in the middle of what three threads allocate. $1: a scratch directory.
+set -eu
+target=$MEMSURGE_BUILT/test/attach-target
+dump=$MEMSURGE_BUILT/test/dump
+# A thousand files: in memory where that can be had.
+files=$(mktemp -d /dev/shm/memsurge-attach-XXXXXX 2>/dev/null || mktemp -d "$1/XXXXXX")
+trap 'rm -rf "$files"' EXIT
+
+fail() {
+  echo "attach: $*"
+  exit 1
+}
+
+# run MODE COUNT LIBRARY: every 25th recording is looked at, the one of the end among them.
+run() {
+  "$target" "$1" "$2" "$MEMSURGE_BUILT/$3" "$files" || fail "$1 with $3"
+  ls "$files"/*.agent | sed -n '1~25p;$p' >"$files/list"
+  while read -r file; do
+    "$dump" "$file" >"$files/text"
+    for line in "state 2" "start 2" "missed_free_count 0" "dropped_count 0"; do
+      grep -qx "$line" "$files/text" || fail "no \"$line\" in a file of $1 with $3"
+    done
+    # Each cycle knows the ten blocks of 1000 bytes that the program kept until after it.
+    live=$(sed -n 's/^native.live_bytes //p' "$files/text")
+    [ "$1" = forks ] || [ "$live" -ge 10000 ] || fail "only $live bytes live in a file of $1 with $3"
+  done <"$files/list"
+  rm "$files"/*.agent
+}
+
+run cycles 1000 libmemsurge.so
+run forks 1000 libmemsurge.so
+run cycles 100 libmemsurge-tls.so
+run forks 100 libmemsurge-tls.so
