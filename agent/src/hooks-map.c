@@ -19,16 +19,6 @@ static uint32_t stack_for(struct thread *thread, uint64_t length, const struct u
   return stacks_here(thread, KIND_MAPPED, registers);
 }
 
-static void mapped(void *at, uint64_t length, const struct unwind_registers *registers) {
-  struct thread *thread = thread_enter();
-  if (thread == NULL) return;
-  uint32_t stack = stack_for(thread, length, registers);
-  maps_enter();
-  maps_add(thread, (uint64_t)at, length, stack);
-  maps_leave();
-  thread_leave(thread);
-}
-
 static void unmapped(void *at, uint64_t length) {
   struct thread *thread = thread_enter();
   if (thread == NULL) return;
@@ -38,11 +28,26 @@ static void unmapped(void *at, uint64_t length) {
   thread_leave(thread);
 }
 
+/* Address space that is only reserved (PROT_NONE) is no memory: the GC alone reserves hundreds of gigabytes. */
+static void mapped(void *at, uint64_t length, int protection, const struct unwind_registers *registers) {
+  if (protection == PROT_NONE) {
+    unmapped(at, length); /* MAP_FIXED can have replaced some */
+    return;
+  }
+  struct thread *thread = thread_enter();
+  if (thread == NULL) return;
+  uint32_t stack = stack_for(thread, length, registers);
+  maps_enter();
+  maps_add(thread, (uint64_t)at, length, stack);
+  maps_leave();
+  thread_leave(thread);
+}
+
 EXPORT void *mmap(void *wish, size_t length, int protection, int flags, int fd, off_t offset) {
   void *at = real.mmap(wish, length, protection, flags, fd, offset);
   if (at != MAP_FAILED) {
     struct unwind_registers registers = CALLER_REGISTERS();
-    mapped(at, whole_pages(length), &registers);
+    mapped(at, whole_pages(length), protection, &registers);
   }
   return at;
 }
@@ -51,7 +56,7 @@ EXPORT void *mmap64(void *wish, size_t length, int protection, int flags, int fd
   void *at = real.mmap64(wish, length, protection, flags, fd, offset);
   if (at != MAP_FAILED) {
     struct unwind_registers registers = CALLER_REGISTERS();
-    mapped(at, whole_pages(length), &registers);
+    mapped(at, whole_pages(length), protection, &registers);
   }
   return at;
 }
@@ -91,7 +96,7 @@ EXPORT void *mremap(void *old, size_t length, size_t new_length, int flags, ...)
 
 /* Any bytes, not pages: neighbouring pieces must not overlap. */
 static void break_moved(void *from, void *to, const struct unwind_registers *registers) {
-  if (to > from) mapped(from, (uint64_t)to - (uint64_t)from, registers);
+  if (to > from) mapped(from, (uint64_t)to - (uint64_t)from, PROT_READ | PROT_WRITE, registers);
   else if (to < from) unmapped(to, (uint64_t)from - (uint64_t)to);
 }
 

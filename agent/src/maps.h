@@ -1,6 +1,7 @@
 /*
  * Live mappings that the program made itself, in both modes all of them: sorted by address, because one call may cover
- * several or the middle of one. Bytes are whole pages, reserved address space (PROT_NONE) included.
+ * several or the middle of one. Bytes are whole pages. Address space reserved without access
+ * (PROT_NONE) does not count.
  */
 #ifndef MEMSURGE_MAPS_H
 #define MEMSURGE_MAPS_H
