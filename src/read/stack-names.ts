@@ -50,7 +50,7 @@ export function createStackNames(
     const fn = builder.function(found.functionName, module, file, found.firstLine, found.lastLine);
     const frame = builder.frame(fn, file, found.line, found.near);
     if (!found.resolved) unresolvedFrames.add(frame);
-    if (allocatorFrame(found.functionName)) allocatorFrames.add(frame);
+    if (allocatorFrame(found.functionName, found.moduleName)) allocatorFrames.add(frame);
     return frame;
   };
   const makeFrames = (raw: number, time: number): FrameIndex[] =>

@@ -66,6 +66,8 @@ const NativeSchema = v.object({
   /** What was missing: no symbols, another file than the one recorded. */
   notes: v.array(v.string()),
   functions: v.array(v.string()),
+  /** Per function the line of its declaration, 0 when not known. */
+  declared: integers,
   address: v.array(v.number()),
   /** Frames of call site i are rows first[i] … first[i + 1] of the columns after it, the innermost (inlined) first. */
   first: integers,
@@ -137,7 +139,10 @@ export function parseSymbolBundle(text: string, source: string): SymbolBundle {
   for (const one of bundle.native) {
     const { length } = one.function;
     const isTable =
-      one.first.length === one.address.length + 1 && one.file.length === length && one.line.length === length;
+      one.declared.length === one.functions.length &&
+      one.first.length === one.address.length + 1 &&
+      one.file.length === length &&
+      one.line.length === length;
     const points = one.first.every((row, i) => row >= (one.first[i - 1] ?? 0) && row <= length);
     const rows =
       one.function.every((row) => row >= 0 && row < one.functions.length) &&

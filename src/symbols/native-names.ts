@@ -32,7 +32,7 @@ export function createNativeNames(images: ImageSource, sources: SourceFiles): Na
     async finish() {
       const found: BundleNative[] = [];
       for (const one of wanted.values()) {
-        found.push(await nameSites(one, images, sources));
+        found.push(nameSites(one, images, sources));
         // Large images take a moment each: let a progress line live.
         await nextTurn();
       }
@@ -41,19 +41,16 @@ export function createNativeNames(images: ImageSource, sources: SourceFiles): Na
   };
 }
 
-async function nameSites(
-  { module, pid, sites }: Wanted,
-  images: ImageSource,
-  sources: SourceFiles,
-): Promise<BundleNative> {
-  const symbols = await openNativeSymbols(module.path, module.buildId, (path) => images(path, pid));
+function nameSites({ module, pid, sites }: Wanted, images: ImageSource, sources: SourceFiles): BundleNative {
+  const symbols = openNativeSymbols(module.path, module.buildId, (path) => images(path, pid));
   const address = [...sites].sort((a, b) => a - b);
   const rows = new Map<string, number>();
   const named: BundleNative = {
     path: module.path,
     buildId: module.buildId,
-    notes: [...(symbols?.notes ?? ['the file is not there any more'])],
+    notes: [...symbols.notes],
     functions: [],
+    declared: [],
     address,
     first: [0],
     function: [],
@@ -62,10 +59,11 @@ async function nameSites(
   };
   try {
     for (const site of address) {
-      for (const frame of symbols?.frames(site) ?? []) {
+      for (const frame of symbols.frames(site)) {
         let row = rows.get(frame.function);
         if (row === undefined) {
           row = named.functions.push(frame.function) - 1;
+          named.declared.push(frame.declLine);
           rows.set(frame.function, row);
         }
         named.function.push(row);
@@ -75,7 +73,7 @@ async function nameSites(
       named.first.push(named.function.length);
     }
   } finally {
-    symbols?.close();
+    symbols.close();
   }
   return named;
 }

@@ -76,7 +76,8 @@ export function createResolver(process: Omit<ProcessCode, 'used' | 'types'>, bun
       if (names.file[at] < 0) return { functionName, resolved: true, ...facts, ...NO_LINE };
       const line = names.line[at];
       const file = bundle.files[names.file[at]].path;
-      return { functionName, resolved: true, ...facts, file, line, near: false, firstLine: line, lastLine: line };
+      const firstLine = names.declared[fn] || line;
+      return { functionName, resolved: true, ...facts, file, line, near: false, firstLine, lastLine: line };
     });
   };
 

@@ -44,6 +44,10 @@ export function moduleName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1).replace(/\.(dll|exe)$/i, '');
 }
 
+/** Libraries of C and C++ themselves, wherever they lie. */
+const LANGUAGE_LIBRARIES =
+  /^(libc|libm|libpthread|libdl|libstdc\+\+|libgcc_s|libc\+\+(abi)?|ld-linux-[\w-]+)\.so(\.|$)/;
+
 /** Native libraries that come with the runtime, wherever they lie (self-contained apps carry them along). */
 const RUNTIME_LIBRARIES =
   /^(libcoreclr|libclr|libmscor|libSystem\.|libhostfxr|libhostpolicy|libnethost|createdump|dotnet$)/;
@@ -54,6 +58,12 @@ const RUNTIME_LIBRARIES =
  */
 export function isSystemLibrary(path: string): boolean {
   const name = path.slice(path.lastIndexOf('/') + 1);
-  if (RUNTIME_LIBRARIES.test(name) || path.startsWith('[') || liesInSharedFramework(path)) return true;
+  if (
+    RUNTIME_LIBRARIES.test(name) ||
+    LANGUAGE_LIBRARIES.test(name) ||
+    path.startsWith('[') ||
+    liesInSharedFramework(path)
+  )
+    return true;
   return /^(\/usr)?\/lib(32|64|x32)?\//.test(path) && /\.so(\.|$)/.test(name);
 }

@@ -50,6 +50,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   await mkdir(path);
   await mkdir(join(folder.path, NATIVE_FOLDER));
   const agents = new Map<string, Agent>();
+  const unreadable = new Set<string>();
   let timer = setTimeout(tick, INTERVAL);
   let nextResidency = 0;
   let blind: BlindProcesses | undefined;
@@ -58,9 +59,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   function tick(): void {
     const start = monotonicNow();
     lookAtAll();
+    const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
     searchBlind(start);
     measureIfDue();
-    const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
     timer = setTimeout(tick, Math.max(INTERVAL, pause));
   }
 
@@ -70,7 +71,12 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     for (const agent of agents.values()) {
       if (agent.done) continue;
       agent.done = agent.sampled.over;
-      agent.write(agent.counters.look(monotonicNow()));
+      try {
+        agent.write(agent.counters.look(monotonicNow()));
+      } catch (error) {
+        agent.done = true;
+        folder.warn(`native memory of process ${agent.counters.pid} was not followed to its end: ${messageOf(error)}`);
+      }
     }
   }
 
@@ -82,8 +88,12 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       const measured = sampled.over ? undefined : counters.residency(monotonicNow());
       if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
       const file = join(folder.path, NATIVE_FOLDER, name.replace(/\.agent$/, '.resident'));
-      writeFileSync(`${file}.new`, formatResidency(measured));
-      renameSync(`${file}.new`, file);
+      try {
+        writeFileSync(`${file}.new`, formatResidency(measured));
+        renameSync(`${file}.new`, file);
+      } catch {
+        // A full disk ends the recording elsewhere; the measurement before stays.
+      }
     }
     const cost = (monotonicNow() - start) / BUSY_SHARE;
     nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
@@ -98,8 +108,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
 
   function findAgents(): void {
     for (const name of readdirSync(path)) {
-      if (!name.endsWith('.agent') || agents.has(name)) continue;
-      const counters = openAgentCounters(join(path, name));
+      if (!name.endsWith('.agent') || agents.has(name) || unreadable.has(name)) continue;
+      const counters = open(name);
       if (counters === undefined) continue;
       const process = processOf(counters);
       process.native.push(`${NATIVE_FOLDER}/${name}`);
@@ -111,6 +121,16 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
         write: looksWriter(folder, name),
         done: false,
       });
+    }
+  }
+
+  function open(name: string): AgentCounters | undefined {
+    try {
+      return openAgentCounters(join(path, name));
+    } catch (error) {
+      unreadable.add(name);
+      folder.warn(`native memory in ${name} cannot be read: ${messageOf(error)}`);
+      return undefined;
     }
   }
 
