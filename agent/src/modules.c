@@ -38,25 +38,31 @@ struct known_image {
 };
 static struct known_image known_images[KNOWN_IMAGES];
 
-/* The program headers, as the first segment usually maps them. */
+/* The program headers: the program's from the kernel, others' as the first segment usually maps them. */
 static const ElfW(Phdr) * headers_of(const struct image *image, uint32_t *count) {
-  const ElfW(Ehdr) *file = (const ElfW(Ehdr) *)image->start;
   *count = 0;
+  if (image->name[0] == 0) {
+    *count = (uint32_t)getauxval(AT_PHNUM);
+    return (const ElfW(Phdr) *)getauxval(AT_PHDR);
+  }
+  const ElfW(Ehdr) *file = (const ElfW(Ehdr) *)image->start;
   if (image->end - image->start < sizeof *file || memcmp(file->e_ident, ELFMAG, SELFMAG) != 0) return NULL;
   if (file->e_phoff + file->e_phnum * sizeof(ElfW(Phdr)) > 4096 || file->e_phentsize != sizeof(ElfW(Phdr))) return NULL;
   *count = file->e_phnum;
   return (const ElfW(Phdr) *)(image->start + file->e_phoff);
 }
 
-/* Outside of its segments an image may have holes that cannot be read. */
-static void bound_to_segment(struct image *image) {
+/* Where segments do not adjoin, the loader knows each by itself; and in between there are holes that cannot be read. */
+static void find_extent(struct image *image) {
   uint32_t count;
   const ElfW(Phdr) *header = headers_of(image, &count);
-  image->readable_start = image->unwind_table;
-  image->readable_end = header == NULL ? image->end : image->unwind_table;
+  image->readable_start = image->readable_end = image->unwind_table;
   for (uint32_t i = 0; i < count; i++) {
+    if (header[i].p_type != PT_LOAD) continue;
     uint64_t start = header[i].p_vaddr + image->bias, end = start + header[i].p_memsz;
-    if (header[i].p_type != PT_LOAD || !(header[i].p_flags & PF_R) || image->unwind_table < start || image->unwind_table >= end) continue;
+    if (start < image->start) image->start = start & ~4095ull;
+    if (end > image->end) image->end = end;
+    if (!(header[i].p_flags & PF_R) || image->unwind_table < start || image->unwind_table >= end) continue;
     image->readable_start = start;
     image->readable_end = end;
   }
@@ -79,7 +85,7 @@ bool modules_find(uint64_t address, struct image *image) {
     };
 #endif
   }
-  bound_to_segment(image);
+  find_extent(image);
   return true;
 }
 

@@ -66,25 +66,25 @@ static rule rule_of_row(const struct cfi_work *work) {
   return rule_make(row->cfa_register == REGISTER_SP ? RULE_SP : RULE_FP, row->cfa_offset, (int16_t)words);
 }
 
-static bool leads_to_a_call(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, rule r) {
+static bool leads_to_a_call(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, rule r, uint64_t alignment) {
   uint64_t cfa;
   struct cursor caller;
-  if (rule_kind(r) == RULE_NONE || !rule_apply(r, stack, at, &cfa, &caller)) return false;
+  if (rule_kind(r) == RULE_NONE || !rule_apply(r, stack, at, &cfa, &caller) || cfa % alignment != 0) return false;
   return rules_is_plausible(walker, &caller);
 }
 
 /*
  * Without tables. The way to the epilogue is right for frames without a frame pointer too, which compilers at run time
- * make for small functions; but in other code than RyuJIT's what looks like an epilogue need not be one, so either guess
- * counts only when it leads to a return address.
+ * make for small functions; but in other code than RyuJIT's what looks like an epilogue need not be one. So a guess
+ * counts only when it leads to a return address, and at a call the stack is aligned, as the ABI demands.
  */
 static rule guess(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, bool is_static_code) {
   rule by_fp = code_rule_by_frame_pointer();
-  if (is_static_code && leads_to_a_call(walker, stack, at, by_fp)) return by_fp;
+  if (is_static_code && leads_to_a_call(walker, stack, at, by_fp, 8)) return by_fp;
   walker->code_window.length = 0;
   rule by_epilogue = code_rule_by_epilogue(&walker->code_window, at->address + at->was_called);
-  if (leads_to_a_call(walker, stack, at, by_epilogue)) return by_epilogue;
-  if (!is_static_code && leads_to_a_call(walker, stack, at, by_fp)) return by_fp;
+  if (leads_to_a_call(walker, stack, at, by_epilogue, at->was_called ? 16 : 8)) return by_epilogue;
+  if (!is_static_code && leads_to_a_call(walker, stack, at, by_fp, 8)) return by_fp;
   return RULE_NONE;
 }
 
