@@ -1,5 +1,6 @@
 #include "hooks.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <malloc.h>
 #include <stdlib.h>
@@ -99,5 +100,5 @@ EXPORT void *pvalloc(size_t size) {
 const struct got_hook hooks[] = {
     HOOK(malloc), HOOK(calloc),        HOOK(realloc),  HOOK(reallocarray), HOOK(free), HOOK(posix_memalign),
     HOOK(aligned_alloc), HOOK(memalign), HOOK(valloc), HOOK(pvalloc),      HOOK(mmap), HOOK(mmap64),
-    HOOK(munmap),        HOOK(mremap),   HOOK(brk),    HOOK(sbrk),         {"dlsym", (void *)dlsym_thunk, (void **)&real_dlsym}, {0},
+    HOOK(munmap),        HOOK(mremap),   HOOK(brk),    HOOK(sbrk),         HOOK(dlclose), {"dlsym", (void *)dlsym_thunk, (void **)&real_dlsym}, {0},
 };

@@ -166,12 +166,16 @@ void modules_note(const struct image *image) {
 
 void modules_reset(void) { memset(known_images, 0, sizeof known_images); }
 
-void modules_refresh(void) {
+bool modules_refresh(void) {
+  bool any_gone = false;
   if (!HAS_FIND_OBJECT) modules_list_refresh();
   for (struct known_image *known = known_images; known < known_images + KNOWN_IMAGES; known++) {
     uint64_t start = atomic_load_explicit(&known->start, memory_order_acquire);
-    if (start == PLACE_FREE) return;
+    if (start == PLACE_FREE) break;
     struct image image;
-    if (start > PLACE_GONE && !(modules_find(start, &image) && is_same(known, &image))) mark_gone(known);
+    if (start <= PLACE_GONE || (modules_find(start, &image) && is_same(known, &image))) continue;
+    mark_gone(known);
+    any_gone = true;
   }
+  return any_gone;
 }

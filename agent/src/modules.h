@@ -30,7 +30,10 @@ bool modules_is_loader(const struct image *);
 /** For a new store: no image has its row yet. */
 void modules_reset(void);
 
-/** Marks the rows of images that are gone. On libcs without _dl_find_object reads the list of images anew, under the loader's lock. */
-void modules_refresh(void);
+/**
+ * Marks the rows of images that are gone; false when there is none. On libcs without _dl_find_object reads the list of
+ * images anew, under the loader's lock.
+ */
+bool modules_refresh(void);
 
 #endif

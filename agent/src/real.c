@@ -81,6 +81,7 @@ static void *first_mremap(void *at, size_t length, size_t new_length, int flags,
   return is_resolved() ? real.mremap(at, length, new_length, flags) : (void *)with_errno(-ENOMEM);
 }
 static int first_brk(void *to) { return is_resolved() ? real.brk(to) : (int)with_errno(-ENOMEM); }
+static int first_dlclose(void *handle) { return is_resolved() ? real.dlclose(handle) : 0; }
 static void *first_sbrk(intptr_t by) { return is_resolved() ? real.sbrk(by) : (void *)with_errno(-ENOMEM); }
 
 struct real real = {
@@ -100,6 +101,7 @@ struct real real = {
     .mremap = first_mremap,
     .brk = first_brk,
     .sbrk = first_sbrk,
+    .dlclose = first_dlclose,
 };
 
 void *(*real_dlsym)(void *, const char *);

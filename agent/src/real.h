@@ -24,6 +24,7 @@ struct real {
   void *(*mremap)(void *, size_t, size_t, int, ...);
   int (*brk)(void *);
   void *(*sbrk)(intptr_t);
+  int (*dlclose)(void *);
 };
 /** Callable from the start: until they are known, the first call looks for them. */
 extern struct real real;

@@ -242,8 +242,7 @@ void unwind_start(void) {
 }
 
 void unwind_images_changed(void) {
-  modules_refresh();
-  pc_cache_forget();
+  if (modules_refresh()) pc_cache_forget();
 }
 
 uint32_t unwind_code_epoch(void) { return (uint32_t)(atomic_load(&pc_cache_epoch) / PC_CACHE_EPOCH_STEP); }

@@ -69,7 +69,7 @@ uint32_t unwind(struct walker *, const struct unwind_registers *, uint32_t *flag
 void unwind_start(void);
 
 /**
- * After dlclose, and where another image may have come: what is known of images that are gone is forgotten.
+ * After dlclose, and on libcs without _dl_find_object after dlopen: what is known of images that are gone is forgotten.
  * Takes the loader's lock on libcs without _dl_find_object, so not for hooks that may run inside of the loader.
  */
 void unwind_images_changed(void);
