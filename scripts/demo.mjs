@@ -1,4 +1,4 @@
-// Story 1, from the first command to the source line: what a user would type, and what memsurge answers.
+// Both stories, from the first command to the source line: what a user would type, and what memsurge answers.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -6,15 +6,27 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = join(root, '.build', 'demo');
-const trace = join(folder, 'story1.memsurge');
 mkdirSync(folder, { recursive: true });
-rmSync(trace, { recursive: true, force: true });
 
-memsurge('run', '-o', trace, '--', join(root, '.build', 'samples', 'story1', 'net10.0', 'story1'));
-memsurge('report', trace);
-memsurge('top', trace, '--by', 'heap');
-memsurge('top', trace, '--type', 'System.Byte[]', '--by', 'function', '--limit', '5');
-memsurge('code', trace, 'LoadCustomerAttachments');
+const managed = record('story1');
+memsurge('report', managed);
+memsurge('top', managed, '--by', 'heap');
+memsurge('top', managed, '--type', 'System.Byte[]', '--by', 'function', '--limit', '5');
+memsurge('code', managed, 'LoadCustomerAttachments');
+
+const native = record('story2', '--native', 'exact');
+memsurge('report', native, '--kind', 'native-heap');
+memsurge('top', native, '--kind', 'native-heap', '--by', 'function', '--limit', '5');
+memsurge('top', native, '--kind', 'native-heap', '--by', 'thread', '--limit', '5');
+memsurge('tree', native, '--kind', 'native-heap', '--callers', '--function', 'HeapMalloc1');
+memsurge('code', native, 'HeapMalloc1');
+
+function record(story, ...options) {
+  const trace = join(folder, `${story}.memsurge`);
+  rmSync(trace, { recursive: true, force: true });
+  memsurge('run', ...options, '-o', trace, '--', join(root, '.build', 'samples', story, 'net10.0', story));
+  return trace;
+}
 
 function memsurge(...args) {
   const shown = args.map((arg) => (arg.startsWith(root) ? relative(process.cwd(), arg) : arg)).join(' ');
