@@ -55,29 +55,26 @@ static uint32_t pc_row(uint64_t pc) {
   return row;
 }
 
-static uint32_t append_node(struct thread *thread, uint32_t parent, uint64_t pc, uint64_t hash) {
-  struct layout_node row = {parent, pc_row(pc)};
-  if (row.pc == 0 || !index_reserve(&thread->nodes)) return 0;
-  uint32_t added = store_append(SECTION_NODES, &row);
-  if (added == STORE_FULL) return 0;
-  index_add(&thread->nodes, hash, added);
-  return added;
+/* Row of NODES for a path from the root by the hash of the path, 0 when it is new. */
+static uint32_t find_node(const struct index *index, const struct unwind_frame *frame) {
+  const struct layout_node *rows = store_rows(SECTION_NODES);
+  const struct layout_pc *pc_rows = store_rows(SECTION_PCS);
+  uint64_t slot;
+  for (uint32_t place = index_place(frame->hash, index->mask); (slot = index->slots[place]) != 0; place = (place + 1) & index->mask) {
+    uint32_t row = (uint32_t)slot;
+    if (slot == index_slot(frame->hash, row) && pc_rows[rows[row].pc].pc == frame->pc) return row;
+  }
+  return 0;
 }
 
 /* Row of NODES, 0 when there is no room. */
-static uint32_t node_row(struct thread *thread, uint32_t parent, uint64_t pc) {
-  const struct index *index = &thread->nodes;
-  const struct layout_node *rows = store_rows(SECTION_NODES);
-  const struct layout_pc *pc_rows = store_rows(SECTION_PCS);
-  uint64_t hash = mix(pc, parent * 0xd6e8feb86659fd93u);
-  if (index->slots != NULL) {
-    uint64_t slot;
-    for (uint32_t place = index_place(hash, index->mask); (slot = index->slots[place]) != 0; place = (place + 1) & index->mask) {
-      uint32_t row = (uint32_t)slot;
-      if (slot == index_slot(hash, row) && rows[row].parent == parent && pc_rows[rows[row].pc].pc == pc) return row;
-    }
-  }
-  return append_node(thread, parent, pc, hash);
+static uint32_t append_node(struct thread *thread, uint32_t parent, const struct unwind_frame *frame) {
+  struct layout_node row = {parent, pc_row(frame->pc)};
+  if (row.pc == 0 || !index_reserve(&thread->nodes)) return 0;
+  uint32_t added = store_append(SECTION_NODES, &row);
+  if (added == STORE_FULL) return 0;
+  index_add(&thread->nodes, frame->hash, added);
+  return added;
 }
 
 /* A stack's counters and dirty byte are there before the stack is. */
@@ -98,13 +95,31 @@ bool stacks_root(struct thread *thread) {
   return thread->root_stacks[KIND_NATIVE_HEAP] != 0 && thread->root_stacks[KIND_MAPPED] != 0;
 }
 
-/* Interns the frames above the deepest one whose node is known; the node of the whole stack, 0 when there is no room. */
+/*
+ * How many of the frames, from the root, are known, their nodes set. Most of a new stack is known, so the innermost is
+ * tried first; each try is a cache miss, so all are under way before the first is waited for.
+ */
+static uint32_t find_known(struct thread *thread, uint32_t unchanged) {
+  struct unwind_frame *frames = thread->walker.frames;
+  const struct index *index = &thread->nodes;
+  while (unchanged > 0 && frames[unchanged - 1].node == 0) unchanged--;
+  if (index->slots == NULL) return unchanged;
+  uint32_t known = thread->walker.depth;
+  for (uint32_t i = known; i > unchanged; i--) __builtin_prefetch(&index->slots[index_place(frames[i - 1].hash, index->mask)]);
+  for (; known > unchanged; known--) {
+    frames[known - 1].node = find_node(index, &frames[known - 1]);
+    if (frames[known - 1].node != 0) break;
+  }
+  return known;
+}
+
+/* The node of the whole stack, 0 when there is no room. */
 static uint32_t intern(struct thread *thread, uint32_t unchanged) {
   struct walker *walker = &thread->walker;
-  while (unchanged > 0 && walker->frames[unchanged - 1].node == 0) unchanged--;
-  uint32_t node = unchanged > 0 ? walker->frames[unchanged - 1].node : thread->root_node;
-  for (uint32_t i = unchanged; i < walker->depth && node != 0; i++) {
-    node = node_row(thread, node, walker->frames[i].pc);
+  uint32_t known = find_known(thread, unchanged);
+  uint32_t node = known > 0 ? walker->frames[known - 1].node : thread->root_node;
+  for (uint32_t i = known; i < walker->depth && node != 0; i++) {
+    node = append_node(thread, node, &walker->frames[i]);
     walker->frames[i].node = node;
   }
   return node;

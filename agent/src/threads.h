@@ -46,7 +46,7 @@ struct thread {
   uint32_t new_stacks;
   /** unwind_code_epoch of what is in `nodes` and `stacks`. */
   uint32_t code_epoch;
-  /** (parent, pc) → node, and hash of a whole stack → stack. All stacks are rooted at their thread: nobody else looks here. */
+  /** Hash of a path from the root → node, and hash of a whole stack with its kind → stack. All stacks are rooted at their thread: nobody else looks here. */
   struct index nodes;
   struct stack_index stacks;
   int32_t tid;
