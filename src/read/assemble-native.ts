@@ -34,7 +34,7 @@ export function addNative(
   const { stacks, sites } = capture;
   const innermost = new Uint8Array(stacks.length);
   for (const stack of sites.stack) if (stack !== NONE) innermost[stack] = 1;
-  const names = createStackNames(builder, resolver, stacks, innermost);
+  const names = createStackNames(builder, resolver, stacks, innermost, capture.seen);
   const threads = capture.threads.map(({ osId, name }) =>
     builder.thread(process, osId, target.threadNames.get(osId) ?? name),
   );

@@ -20,12 +20,14 @@ export interface StackNames {
  * Names the rows of a trie of addresses. A raw stack is resolved once, unless the meaning of one of its addresses changed
  * over time (code was unloaded and its memory used again): then it is resolved for each event's time.
  * @param innermost 1 per raw stack that allocated itself
+ * @param seen where a row's address stands for what was there at one time only: that time per row, ns
  */
 export function createStackNames(
   builder: TraceBuilder,
   resolver: Resolver,
   { prefix, address, length }: RawStacks,
   innermost: Uint8Array,
+  seen?: Float64Array,
 ): StackNames {
   const PENDING = -2;
   const resolvedStacks = new Int32Array(length).fill(PENDING);
@@ -40,7 +42,8 @@ export function createStackNames(
   for (let raw = 0; raw < length; raw++) {
     const parent = prefix[raw];
     depths[raw] = parent === NONE ? 1 : depths[parent] + 1;
-    const varies = resolver.dependsOnTime(address[raw]) || (parent !== NONE && timeDependent[parent] === 1);
+    const varies =
+      seen === undefined && (resolver.dependsOnTime(address[raw]) || (parent !== NONE && timeDependent[parent] === 1));
     timeDependent[raw] = varies ? 1 : 0;
   }
 
@@ -56,7 +59,8 @@ export function createStackNames(
   const makeFrames = (raw: number, time: number): FrameIndex[] =>
     resolver.resolve(address[raw], time, innermost[raw] === 1).map(makeFrame);
   /** Innermost first. */
-  const framesAt = (raw: number, time: number): readonly FrameIndex[] => {
+  const framesAt = (raw: number, asked: number): readonly FrameIndex[] => {
+    const time = seen?.[raw] ?? asked;
     if (resolver.dependsOnTime(address[raw])) return makeFrames(raw, time);
     const key = address[raw] * 2 + innermost[raw];
     let frames = framesOfAddress.get(key);

@@ -1,0 +1,90 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openTrace } from '../../src/read/open.ts';
+import { type AllocationTable, NONE, type Trace } from '../../src/trace/tables.ts';
+import { type ExpectedHeap, expectedOfLeaks, siteOf } from '../support/leaks.ts';
+import { ask, memsurge, scratchFolder } from '../support/memsurge.ts';
+import { nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
+
+const folder = await scratchFolder();
+const unable = whyNoNativeSamples();
+let made = 0;
+
+async function record(
+  mode: string,
+  ...command: string[]
+): Promise<{ status: number | null; path: string; stderr: string }> {
+  const path = join(folder, `${++made}.memsurge`);
+  const { status, stderr } = await memsurge('run', '--native', mode, '-o', path, '--', ...command);
+  return { status, path, stderr };
+}
+
+/** Readable names of a stack's frames, innermost first. */
+function framesOf({ stacks, frames, functions }: Trace, stack: number): string[] {
+  const names: string[] = [];
+  for (let row = stack; row !== NONE; row = stacks.prefix[row])
+    names.push(functions.name[frames.function[stacks.frame[row]]]);
+  return names;
+}
+
+/** Sums of a table by "function thread" of the sites that the program knows. */
+function bySite(trace: Trace, table: AllocationTable, heap: readonly ExpectedHeap[], pick: (row: number) => number) {
+  const sums: Record<string, number> = {};
+  for (let row = 0; row < table.length; row++) {
+    const site = siteOf(framesOf(trace, table.stack[row]), heap);
+    if (site === undefined || trace.threads.process[table.thread[row]] === NONE) continue;
+    const key = `${site} in ${trace.threads.name[table.thread[row]]}`;
+    sums[key] = (sums[key] ?? 0) + pick(row);
+  }
+  return sums;
+}
+
+const without0 = (sums: Record<string, number>) =>
+  Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== 0));
+
+describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : ''}`, () => {
+  test('a program with known allocations: every site, thread, count and byte', async () => {
+    const { heap } = expectedOfLeaks();
+    const { status, path } = await record('exact', nativeSamplePath('leaks'));
+    expect(status).toBe(0);
+    const trace = await openTrace(path);
+    const { allocated, released, fleeting, peak } = trace.native;
+    const expected = (pick: (row: ExpectedHeap) => number) =>
+      without0(Object.fromEntries(heap.map((row) => [`${row.function} in ${row.thread}`, pick(row)])));
+    const seen = (table: AllocationTable, column: 'bytes' | 'count') =>
+      without0(bySite(trace, table, heap, (row) => table[column][row]));
+
+    expect(seen(allocated, 'bytes')).toEqual(expected((row) => row.allocated.bytes));
+    expect(seen(allocated, 'count')).toEqual(expected((row) => row.allocated.count));
+    expect(seen(released, 'bytes')).toEqual(expected((row) => row.allocated.bytes - row.unreleased.bytes));
+    expect(seen(released, 'count')).toEqual(expected((row) => row.allocated.count - row.unreleased.count));
+    expect(seen(fleeting, 'count')).toEqual(expected((row) => row.temporaryCount));
+    expect(seen(peak, 'bytes')).toEqual(expected((row) => row.peakBytes));
+  });
+
+  test.each(['exit', '_exit', 'abort', 'segv', 'kill'])('what is live when the program ends by %s', async (ending) => {
+    const live = async (how: string) => {
+      const { path } = await record('exact', nativeSamplePath('endings'), how);
+      const { rows } = await ask('top', path, '--kind', 'native-heap', '--by', 'line');
+      return rows.filter((row) => row.file?.includes('endings')).map((row) => [row.line, row.bytes, row.count]);
+    };
+    const found = await live(ending);
+    expect(found.length).toBeGreaterThan(0);
+    expect(found).toEqual(await live('_exit'));
+  });
+
+  test('compiled C# methods without a frame pointer are not lost', async () => {
+    const { path } = await record('exact', samplePath('frameless'));
+    const trace = await openTrace(path);
+    const { allocated } = trace.native;
+    const stacks = Array.from(new Set(allocated.stack), (stack) => framesOf(trace, stack).join(' < '));
+    expect(stacks.filter((stack) => /Tiny3 < .*Tiny2 < .*Tiny1 < /.test(stack)).length).toBeGreaterThan(0);
+  });
+
+  test('a wrong mode or mean is refused, and --native off leaves no trace of the agent', async () => {
+    expect((await memsurge('run', '--native', 'every', '--', 'true')).status).toBe(2);
+    expect((await memsurge('run', '--sample-bytes', '12', '--', 'true')).status).toBe(2);
+    const { path } = await record('off', 'env');
+    expect((await openTrace(path)).processes.nativeSource).toEqual(['none']);
+  });
+});
