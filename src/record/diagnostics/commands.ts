@@ -10,6 +10,7 @@ import { exchange, IpcError, payloadReader, payloadWriter, UNKNOWN_COMMAND } fro
 export type Connect = () => Promise<Socket>;
 
 const EVENT_PIPE = 0x02;
+const PROFILER = 0x03;
 const PROCESS = 0x04;
 
 export interface ProcessInfo {
@@ -128,6 +129,22 @@ export async function setEnvironmentVariable(connect: Connect, name: string, val
   payload.text(name);
   payload.text(value);
   await command(connect, PROCESS, 0x03, payload.finish());
+}
+
+/** How long the runtime may take to attach a profiler, ms. */
+const PROFILER_TIMEOUT = 10_000;
+
+/**
+ * Has the runtime load the library at `path`, as the process sees it, and ask it for the class `classId`.
+ * @throws IpcError with what DllGetClassObject answered, or 0x8007007E when the library cannot be loaded.
+ */
+export async function attachProfiler(connect: Connect, classId: string, path: string): Promise<void> {
+  const payload = payloadWriter();
+  payload.u32(PROFILER_TIMEOUT);
+  payload.guid(classId);
+  payload.text(path);
+  payload.u32(0);
+  await command(connect, PROFILER, 0x01, payload.finish());
 }
 
 /** Who is there: ProcessInfo 3, else 2, else 1. */

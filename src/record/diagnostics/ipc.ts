@@ -97,6 +97,17 @@ export function payloadWriter() {
     /** A double up to 2^53 holds every keyword we use. */
     u64: (value: number) => number(8, (part) => part.writeBigUInt64LE(BigInt(value))),
     id: (value: bigint) => number(8, (part) => part.writeBigUInt64LE(value)),
+    /** As text its first three fields are numbers, the rest bytes. */
+    guid(value: string) {
+      const bytes = Buffer.from(value.replaceAll('-', ''), 'hex');
+      for (const [from, to] of [
+        [0, 4],
+        [4, 6],
+        [6, 8],
+      ])
+        bytes.subarray(from, to).reverse();
+      parts.push(bytes);
+    },
     text(value: string) {
       const text = value === '' ? Buffer.alloc(0) : Buffer.from(`${value}\0`, 'utf16le');
       number(4, (part) => part.writeUInt32LE(text.length / 2));
