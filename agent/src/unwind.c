@@ -13,8 +13,8 @@
 /** Its caller was found by more than the rule says: never taken over from the walk before. */
 #define OPAQUE 2u
 
-/* One guessed rule in so many walks is found anew: code made at run time may have been replaced unnoticed. */
-#define WALKS_PER_DOUBT 256
+/* In one of so many walks of a thread all guessed rules are found anew: code made at run time may have been replaced unnoticed. */
+#define WALKS_PER_DOUBT 4096
 
 struct walk {
   struct walker *walker;
@@ -152,19 +152,19 @@ static __attribute__((noinline)) rule learn(struct walk *walk, const struct curs
 }
 
 /* Code made at run time can be replaced by other code whose frames look plausible too: now and then a rule is put to the test. */
-static __attribute__((noinline)) void doubt(struct walk *walk, const struct cursor *at, rule r) {
+static __attribute__((noinline)) rule doubt(struct walk *walk, const struct cursor *at, rule r) {
   rule now = rules_find(walk->walker, &walk->stack, at);
-  if (now == RULE_NONE || now == r) return;
+  if (now == RULE_NONE || now == r) return r;
   pc_cache_put(at->address, walk->epoch, now);
-  walk->candidates = 0;
+  return now;
 }
 
 /* Walks until the root, or a frame of the walk before from which on nothing changed: their number is returned. */
 static uint32_t walk_outward(struct walk *walk, struct cursor at, uint32_t *flags) {
   struct unwind_step *steps = walk->walker->steps;
   struct cursor inner = at;
-  bool in_doubt = walk->walker->walks % WALKS_PER_DOUBT == 0;
-  uint32_t doubted = walk->walker->walks / WALKS_PER_DOUBT % (walk->walker->depth + 1);
+  bool in_doubt = ++walk->walker->walks % WALKS_PER_DOUBT == 0;
+  if (in_doubt) walk->candidates = 0;
   for (;;) {
     if (walk->count == UNWIND_MAX_DEPTH) return *flags = STACK_TRUNCATED, 0;
     if (at.address == UINT64_MAX) return 0; /* a return address of 0 is a root too */
@@ -177,8 +177,8 @@ static uint32_t walk_outward(struct walk *walk, struct cursor at, uint32_t *flag
         at = inner;
         walk->count--;
       }
-    } else if (UNLIKELY(in_doubt) && walk->count == doubted && (r & RULE_GUESSED)) {
-      doubt(walk, &at, r);
+    } else if (UNLIKELY(in_doubt) && (r & RULE_GUESSED)) {
+      r = doubt(walk, &at, r);
     }
     uint64_t cfa = at.sp + 8;
     struct cursor next;
@@ -221,7 +221,6 @@ uint32_t unwind(struct walker *walker, const struct unwind_registers *start, uin
       .walker = walker, .epoch = epoch, .candidates = may_find_again ? walker->depth : 0, .stack.window = &walker->stack_window};
   walker->epoch = epoch;
   walker->stack_window.length = 0;
-  walker->walks++;
   set_bounds(&walk, start->sp);
   *flags = 0;
   struct cursor at = {.address = start->pc - 1, .sp = start->sp, .fp = start->fp, .was_called = true};

@@ -16,3 +16,4 @@ SOURCE
   ${CC:-cc} -O1 -fomit-frame-pointer -fno-stack-protector -shared -fPIC -Wl,--build-id -o "$scratch/lib$room.so" "$scratch/library.c"
 done
 "$program" "$scratch/lib40.so" "$scratch/lib424.so"
+"$MEMSURGE_BUILT/test/unwind-code"
