@@ -3,6 +3,9 @@ import { monotonicNow } from './clock.ts';
 import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
 import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { showLive } from './live.ts';
+import { attachToDotnet } from './native/attach/dotnet.ts';
+import { type NativeOptions, planNative } from './native/library.ts';
+import { startNativeLooker } from './native/looker.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
 import { commandLine, describeProcess, programOf } from './proc.ts';
@@ -18,6 +21,8 @@ export interface AttachOptions {
   readonly duration: number | undefined;
   readonly output: string | undefined;
   readonly withSource: boolean;
+  /** Native memory, from now on; off unless a mode was asked for, since the agent then goes into the running process. */
+  readonly native: NativeOptions;
 }
 
 /** How long the process may take to deliver the rest of its events, ms. */
@@ -33,11 +38,13 @@ export async function attach(options: AttachOptions): Promise<void> {
   const info = await askProcess(pid, endpoint);
   const facts = describeProcess(pid);
   const args = facts?.arguments ?? [info.commandLine];
+  const native = options.native.mode === undefined ? undefined : planNative(options.native);
   const output = await chooseOutput(options.output, info.entryAssembly || programOf(args));
 
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'attach', command: [...args] });
   const sampler = startProcSampler(folder);
-  const live = await showLive(folder, sampler, undefined, true);
+  const looker = native && (await startNativeLooker(folder, sampler));
+  const live = await showLive(folder, sampler, looker, true);
   // From here on Ctrl-C means: stop and keep, even while the sessions are still being started.
   const stopAsked = whenAskedToStop(options.duration, folder);
   let runtime: RecordedRuntime;
@@ -49,7 +56,9 @@ export async function attach(options: AttachOptions): Promise<void> {
       { pid, parentPid: facts?.parentPid ?? 0, commandLine: commandLine(args), info },
       { compiledBefore: true, onChunk: live.onChunk },
     );
+    if (native && looker) looker.alsoIn(await attachToDotnet(pid, endpointConnect(endpoint), native, looker.path));
   } catch (error) {
+    await looker?.finish();
     sampler.close();
     live.close();
     await folder.finish();
@@ -57,7 +66,10 @@ export async function attach(options: AttachOptions): Promise<void> {
     throw new TraceError(`process ${pid} cannot be recorded: ${messageOf(error)}`);
   }
 
+  const until = options.duration === undefined ? 'Ctrl-C stops' : `for ${options.duration / 1000} s`;
+  say(`recording ${runtime.process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
   await Promise.race([stopAsked, runtime.streamsEnded, runtime.sampled.ended]);
+  await looker?.finish();
   await runtime.stop(STOP_TIMEOUT);
   await noteEnd(runtime);
   sampler.close();

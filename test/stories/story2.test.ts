@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TreeRow } from '../../src/query/tree.ts';
-import { ask, memsurge, scratchFolder } from '../support/memsurge.ts';
+import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { type Framework, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 
 const MiB = 1024 * 1024;
@@ -76,6 +76,26 @@ describe.skipIf(unable !== undefined).each(FRAMEWORKS)(`story 2 on %s${unable ? 
       expect(report.stdout).toContain(word);
     }
     expect(statSync(trace).size).toBeLessThan(1e6);
+  });
+
+  test('is told to the byte by an attached recording, from then on', async () => {
+    const { child, finished, output } = start(samplePath('story2', framework), ['--wait-for-enter', '--delay', '30']);
+    await until(() => output().includes('waits for Enter'));
+    const trace = join(folder, `attach-${framework}.memsurge`);
+    const recorder = startMemsurge('attach', String(child.pid), '--native', 'exact', '-o', trace);
+    let said = '';
+    recorder.child.stderr?.on('data', (text) => {
+      said += text;
+    });
+    await until(() => said.includes('with its native memory'));
+    child.stdin?.write('\n');
+    const { status, stdout } = await finished;
+    expect([status, stdout.includes('3488 MiB leaked')]).toEqual([0, true]);
+    expect((await recorder.finished).status).toBe(0);
+    const { rows, warnings } = await ask('top', trace, '--kind', 'native-heap', '--by', 'function');
+    const leaked = rows.filter((row) => row.name in LEAKED);
+    expect(Object.fromEntries(leaked.map((row) => [row.name, row.bytes]))).toEqual(LEAKED);
+    expect(warnings.join('\n')).toContain('what it had allocated before is not in the native figures');
   });
 
   test('is told within its stated error in sampled mode', async () => {

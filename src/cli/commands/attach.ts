@@ -1,23 +1,35 @@
 import { Command } from 'commander';
 import { TraceError } from '../../trace/errors.ts';
+import { addNativeOptions, type NativeFlags } from '../native-options.ts';
 
 export function attachCommand(): Command {
-  return new Command('attach')
+  return addNativeOptions(new Command('attach'), 'off')
     .summary('record a running .NET process')
     .description(
       'Records a running .NET process (8, 9, 10) until Ctrl-C, the given duration, or its end. The process goes on.\n' +
-        'What it allocated before is not in the trace: record from the start with "memsurge run" to see that.',
+        'What it allocated before is not in the trace: record from the start with "memsurge run" to see that.\n' +
+        'With --native its native memory is recorded too: a small library is loaded into it, which stays inert afterwards.',
     )
     .argument('<pid|name>', 'pid, or name as "memsurge ps" shows it')
     .option('-d, --duration <time>', 'stop after this time, for example 30s, 500ms or 5m')
     .option('-o, --output <file>', 'trace to write (default: NAME-yyyymmdd-hhmmss.memsurge)')
     .option('--with-source', 'put the source text of the functions seen into the trace', false)
-    .addHelpText('after', '\nExamples:\n  memsurge attach shop\n  memsurge attach 4711 --duration 30s -o shop.memsurge')
-    .action(async (target: string, options: { duration?: string; output?: string; withSource: boolean }) => {
+    .addHelpText(
+      'after',
+      '\nExamples:\n  memsurge attach shop\n  memsurge attach 4711 --duration 30s -o shop.memsurge\n  memsurge attach shop --native exact --duration 1m',
+    )
+    .action(async (target: string, options: AttachFlags) => {
       const { attach } = await import('../../record/attach.ts');
       const duration = options.duration === undefined ? undefined : parseDuration(options.duration);
-      await attach({ target, duration, output: options.output, withSource: options.withSource });
+      const { output, withSource, native: mode, sampleBytes } = options;
+      await attach({ target, duration, output, withSource, native: { mode, sampleBytes } });
     });
+}
+
+interface AttachFlags extends NativeFlags {
+  readonly duration?: string;
+  readonly output?: string;
+  readonly withSource: boolean;
 }
 
 const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -9,6 +9,7 @@ import {
   SECTION_ENTRY_BYTES,
   SECTIONS,
   type Section,
+  STATE_STOPPED,
 } from '../../read/agent/layout.ts';
 import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
 import type { Residency } from '../../read/agent/resident.ts';
@@ -28,6 +29,8 @@ export interface AgentCounters {
   look(now: number): Uint8Array;
   /** How much of the live blocks is in memory; undefined when that cannot be seen. */
   residency(now: number): Residency | undefined;
+  /** The agent has ended its recording. */
+  readonly stopped: boolean;
   /** Asks the agent to stop. */
   askToStop(): void;
   close(): void;
@@ -100,6 +103,10 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
     commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),
     get liveBytes() {
       return u64(header, HEADER.liveBytes);
+    },
+    get stopped() {
+      readHeader();
+      return header.readUInt32LE(HEADER.state) === STATE_STOPPED;
     },
     look(now) {
       const before = tick;

@@ -17,6 +17,8 @@ import { type AgentCounters, openAgentCounters } from './counters.ts';
 export interface NativeLooker {
   /** Where the agents write. */
   readonly path: string;
+  /** An agent writes somewhere else: its process cannot reach our folder. */
+  alsoIn(directory: string): void;
   /** Programs whose agent has begun to record. */
   readonly count: number;
   /** Live bytes of their native heaps together. */
@@ -37,6 +39,8 @@ const BUSY_SHARE = 0.05;
 
 interface Agent {
   readonly name: string;
+  /** Path of its file. */
+  readonly file: string;
   readonly counters: AgentCounters;
   readonly sampled: SampledProcess;
   readonly write: (look: Uint8Array) => void;
@@ -51,6 +55,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   await mkdir(join(folder.path, NATIVE_FOLDER));
   const agents = new Map<string, Agent>();
   const unreadable = new Set<string>();
+  const directories = new Set([path]);
   let timer = setTimeout(tick, INTERVAL);
   let nextResidency = 0;
   let blind: BlindProcesses | undefined;
@@ -107,26 +112,29 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   function findAgents(): void {
-    for (const name of readdirSync(path)) {
-      if (!name.endsWith('.agent') || agents.has(name) || unreadable.has(name)) continue;
-      const counters = open(name);
-      if (counters === undefined) continue;
-      const process = processOf(counters);
-      process.native.push(`${NATIVE_FOLDER}/${name}`);
-      void folder.save();
-      agents.set(name, {
-        name,
-        counters,
-        sampled: sampleOf(process),
-        write: looksWriter(folder, name),
-        done: false,
-      });
-    }
+    for (const directory of directories) for (const name of readdirSync(directory)) findAgent(directory, name);
   }
 
-  function open(name: string): AgentCounters | undefined {
+  function findAgent(directory: string, name: string): void {
+    if (!name.endsWith('.agent') || agents.has(name) || unreadable.has(name)) return;
+    const counters = open(directory, name);
+    if (counters === undefined) return;
+    const process = processOf(counters);
+    process.native.push(`${NATIVE_FOLDER}/${name}`);
+    void folder.save();
+    agents.set(name, {
+      name,
+      file: join(directory, name),
+      counters,
+      sampled: sampleOf(process),
+      write: looksWriter(folder, name),
+      done: false,
+    });
+  }
+
+  function open(directory: string, name: string): AgentCounters | undefined {
     try {
-      return openAgentCounters(join(path, name));
+      return openAgentCounters(join(directory, name));
     } catch (error) {
       unreadable.add(name);
       folder.warn(`native memory in ${name} cannot be read: ${messageOf(error)}`);
@@ -151,6 +159,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
 
   return {
     path,
+    alsoIn(directory) {
+      directories.add(directory);
+    },
     get count() {
       return agents.size;
     },
@@ -163,19 +174,32 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     async finish() {
       clearTimeout(timer);
       lookAtAll();
-      for (const { name, counters } of agents.values()) {
-        counters.askToStop();
+      await stopAll([...agents.values()]);
+      lookAtAll();
+      for (const { name, file, counters } of agents.values()) {
         counters.close();
         try {
-          await writeFile(join(folder.path, NATIVE_FOLDER, name), compactAgentFile(join(path, name)));
+          await writeFile(join(folder.path, NATIVE_FOLDER, name), compactAgentFile(file));
         } catch (error) {
           folder.warn(`native memory in ${name}: ${messageOf(error)}`);
         }
       }
       // Programs that outlive the recording find no place to write to any more.
-      await rm(path, { recursive: true, force: true });
+      for (const directory of directories) await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+/** How long an agent in a running process may take to leave it, ms. */
+const STOP_TIMEOUT = 2_000;
+
+async function stopAll(agents: readonly Agent[]): Promise<void> {
+  const running = agents.filter(({ sampled }) => !sampled.over);
+  for (const { counters } of running) counters.askToStop();
+  const deadline = monotonicNow() + STOP_TIMEOUT * 1e6;
+  while (running.some(({ counters, sampled }) => !counters.stopped && !sampled.over) && monotonicNow() < deadline) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 /** Writes the looks of one agent; the file is made when there is something to write. */
