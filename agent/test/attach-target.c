@@ -1,5 +1,5 @@
 /*
- * A program that attaches the agent to itself: `attach-target cycles|forks COUNT LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
+ * A program that attaches the agent to itself: `attach-target cycles|forks|loads COUNT LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -157,12 +157,37 @@ static void run_forks(void) {
   if (count_entries(directory, ".agent") != rounds / 10) fail("files of recordings", count_entries(directory, ".agent"));
 }
 
+/* DIRECTORY/large.so has thousands of slots: while they are being filled in, nobody else may touch them. */
+static void *load_and_unload(void *name) {
+  while (running) {
+    void *handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
+    if (handle == NULL) fail(dlerror(), 0);
+    dlclose(handle);
+  }
+  return NULL;
+}
+
+static void run_loads(void) {
+  pthread_t loader;
+  char library[4096];
+  snprintf(library, sizeof library, "%s/large.so", directory);
+  pthread_create(&loader, NULL, load_and_unload, library);
+  for (int i = 0; i < rounds; i++) {
+    start();
+    for (int looks = 0; looks < 20; looks++) dlsym(RTLD_DEFAULT, "malloc");
+    stop();
+  }
+  running = 0;
+  pthread_join(loader, NULL);
+}
+
 int main(int count, char **arguments) {
-  if (count != 5) fail("usage: attach-target cycles|forks COUNT LIBRARY DIRECTORY", count);
+  if (count != 5) fail("usage: attach-target cycles|forks|loads COUNT LIBRARY DIRECTORY", count);
   rounds = atoi(arguments[2]);
   load(arguments[3]);
   directory = arguments[4];
   if (strcmp(arguments[1], "cycles") == 0) run_cycles();
+  else if (strcmp(arguments[1], "loads") == 0) run_loads();
   else run_forks();
   return 0;
 }

@@ -22,12 +22,21 @@ run() {
     done
     # Each cycle knows the ten blocks of 1000 bytes that the program kept until after it.
     live=$(sed -n 's/^native.live_bytes //p' "$files/text")
-    [ "$1" = forks ] || [ "$live" -ge 10000 ] || fail "only $live bytes live in a file of $1 with $3"
+    [ "$1" != cycles ] || [ "$live" -ge 10000 ] || fail "only $live bytes live in a file of $1 with $3"
   done <"$files/list"
   rm "$files"/*.agent
 }
 
+{
+  echo '#include <stdlib.h>'
+  echo 'void *const table[] = {'
+  yes '(void *)malloc, (void *)free,' | head -n 10000
+  echo '};'
+} >"$files/large.c"
+${CC:-cc} -shared -fPIC -o "$files/large.so" "$files/large.c"
+
 run cycles 1000 libmemsurge.so
 run forks 1000 libmemsurge.so
+run loads 300 libmemsurge.so
 run cycles 100 libmemsurge-tls.so
 run forks 100 libmemsurge-tls.so
