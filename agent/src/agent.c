@@ -115,12 +115,13 @@ bool agent_start(const struct agent_config *config, enum layout_start start) {
   if (!create_file(config, now)) return false;
   gate.mode = config->mode;
   gate.filter = NULL;
-  threads_reset(started_pid != own_pid());
+  bool after_fork = started_pid != own_pid();
+  threads_reset(after_fork);
   started_pid = own_pid();
   unwind_start();
   blocks_start();
-  maps_start();
-  if (!stacks_start() || (config->mode == MODE_SAMPLED && !samples_start())) {
+  maps_start(after_fork);
+  if (!stacks_start(after_fork) || (config->mode == MODE_SAMPLED && !samples_start(after_fork))) {
     store_close();
     return false;
   }

@@ -24,7 +24,11 @@ static uint32_t used, capacity;
 static uint32_t *free_rows;
 static uint32_t free_used;
 
-void maps_start(void) {
+void maps_start(bool after_fork) {
+  if (!after_fork) {
+    memory_unmap(entries, capacity * sizeof *entries);
+    memory_unmap(free_rows, capacity * sizeof *free_rows);
+  }
   lock = (struct lock){0};
   entries = NULL;
   free_rows = NULL;

@@ -14,7 +14,7 @@
 /** In sampled mode smaller ones have no stack: walking for them was the larger part of sampling's cost (dotnet build). */
 #define MAPS_STACK_BYTES (256 << 10)
 
-void maps_start(void);
+void maps_start(bool after_fork);
 
 /** The calls of one change: others wait. A mapping that is replaced or moved must not be seen half-way. */
 void maps_enter(void);

@@ -10,8 +10,8 @@
 
 static uint8_t *filter;
 
-bool samples_start(void) {
-  memory_unmap(filter, FILTER_BYTES);
+bool samples_start(bool after_fork) {
+  if (!after_fork) memory_unmap(filter, FILTER_BYTES);
   filter = memory_map(FILTER_BYTES, MEMORY_GONE);
   gate.filter = filter;
   return filter != NULL;

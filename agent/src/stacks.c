@@ -15,8 +15,9 @@ static inline uint64_t mix(uint64_t a, uint64_t b) {
   return (uint64_t)(product >> 64) ^ (uint64_t)product;
 }
 
-bool stacks_start(void) {
+bool stacks_start(bool after_fork) {
   pcs_lock = (struct lock){0};
+  if (after_fork) pcs = (struct index){0};
   index_drop(&pcs);
   pcs_epoch = unwind_code_epoch();
   return store_extend(SECTION_PCS, 1) == 0 && store_extend(SECTION_NODES, 1) == 0 && store_extend(SECTION_STACKS, 1) == 0 &&

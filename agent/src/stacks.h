@@ -5,8 +5,8 @@
 #include "layout.h"
 #include "threads.h"
 
-/** Clears what is shared by threads, and makes the unused rows 0. */
-bool stacks_start(void);
+/** Clears what is shared by threads, and makes the unused rows 0. In a child made by fork the memory is gone already. */
+bool stacks_start(bool after_fork);
 /** The thread's root node and the stacks of which only the thread is known. */
 bool stacks_root(struct thread *);
 /** Row of STACKS for where the thread is now. When it cannot be recorded it counts under the thread's root. */
