@@ -69,7 +69,7 @@ static rule rule_of_row(const struct cfi_work *work) {
 static bool leads_to_a_call(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, rule r, uint64_t alignment) {
   uint64_t cfa;
   struct cursor caller;
-  if (rule_kind(r) == RULE_NONE || !rule_apply(r, stack, at, &cfa, &caller) || cfa % alignment != 0) return false;
+  if (rule_kind(r) == RULE_NONE || !cursor_apply(r, stack, at, &cfa, &caller) || cfa % alignment != 0) return false;
   return rules_is_plausible(walker, &caller);
 }
 

@@ -30,29 +30,31 @@ static inline bool stack_load(const struct stack_bounds *stack, uint64_t address
   return peek_word(stack->window, address, value);
 }
 
-/** Where the caller is, by a rule other than RULE_FULL and RULE_ROOT. False when that cannot be. */
-static inline bool rule_apply(rule r, const struct stack_bounds *stack, const struct cursor *at, uint64_t *cfa, struct cursor *to) {
-  uint64_t fp_slot = 0;
-  if (rule_kind(r) == RULE_SP) {
-    *cfa = at->sp + (uint64_t)rule_offset(r);
-  } else if (rule_kind(r) == RULE_FP) {
-    *cfa = at->fp + (uint64_t)rule_offset(r);
+/**
+ * Where the caller is, by a rule other than RULE_FULL and RULE_ROOT: from a frame's sp and fp, and where that fp was
+ * loaded from, to its CFA, its return address, and the caller's fp and its place. False when that cannot be.
+ */
+static inline bool rule_apply(rule r, const struct stack_bounds *stack, uint64_t sp, uint64_t *cfa, uint64_t *return_address, uint64_t *fp,
+                              uint64_t *fp_slot) {
+  uint64_t old_fp = *fp, place = *cfa = (rule_kind(r) == RULE_SP ? sp : old_fp) + (uint64_t)rule_offset(r);
+  if (__builtin_expect(rule_kind(r) == RULE_FP_ALIGNED, 0)) {
+    if (!stack_load(stack, place, cfa)) return false;
+    place = old_fp;
   } else {
-    if (!stack_load(stack, at->fp + (uint64_t)rule_offset(r), cfa)) return false;
-    fp_slot = at->fp;
+    place += (uint64_t)rule_fp_bytes(r);
   }
-  if (*cfa <= at->sp || (*cfa & 7) != 0) return false;
-  if (rule_fp_bytes(r) != 0) fp_slot = *cfa + (uint64_t)rule_fp_bytes(r);
-  uint64_t return_address;
-  if (!stack_load(stack, *cfa - 8, &return_address)) return false;
-  to->address = return_address - 1;
-  to->sp = *cfa;
-  to->fp = at->fp;
-  to->fp_slot = at->fp_slot;
-  to->was_called = true;
-  if (fp_slot == 0) return true;
-  to->fp_slot = fp_slot;
-  return stack_load(stack, fp_slot, &to->fp);
+  if (*cfa <= sp || (*cfa & 7) != 0 || !stack_load(stack, *cfa - 8, return_address)) return false;
+  if (place == *cfa) return true; /* unchanged */
+  *fp_slot = place;
+  return stack_load(stack, place, fp);
+}
+
+/** The same from cursor to cursor. */
+static inline bool cursor_apply(rule r, const struct stack_bounds *stack, const struct cursor *at, uint64_t *cfa, struct cursor *to) {
+  uint64_t return_address, fp = at->fp, fp_slot = at->fp_slot;
+  if (!rule_apply(r, stack, at->sp, cfa, &return_address, &fp, &fp_slot)) return false;
+  *to = (struct cursor){.address = return_address - 1, .sp = *cfa, .fp = fp, .fp_slot = fp_slot, .was_called = true};
+  return true;
 }
 
 /** The rule at the cursor. RULE_NONE when nothing leads to a plausible caller. Notes the image in the store. */

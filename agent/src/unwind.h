@@ -27,8 +27,10 @@ struct unwind_trail {
 };
 
 struct unwind_step {
-  uint64_t pc, cfa, fp, fp_slot;
-  uint32_t marks;
+  uint64_t pc;
+  /** Its three lowest bits are marks. */
+  uint64_t marked_cfa;
+  struct unwind_trail trail;
 };
 
 /** One per thread: 60 KiB of zeroed memory, of which little is touched; the stack of a signal handler has no such room. */
