@@ -36,7 +36,8 @@ export function addNative(
   for (const stack of sites.stack) if (stack !== NONE) innermost[stack] = 1;
   const names = createStackNames(builder, resolver, stacks, innermost, capture.seen);
   const threads = capture.threads.map(({ osId, name }) =>
-    builder.thread(process, osId, target.threadNames.get(osId) ?? name),
+    // The agent looks when a thread ends; /proc may have been looked at before the thread named itself.
+    builder.thread(process, osId, name || (target.threadNames.get(osId) ?? '')),
   );
   const place: Place = { capture, names, threads, startTime };
 
