@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Before the first peek of a process: a child made by fork would otherwise read its parent. */
+void peek_start(void);
+
 /** Copies up to `bytes` from `address`; returns how many could be read from its start on. A system call: 0.3 us. */
 size_t peek(void *to, uint64_t address, size_t bytes);
 

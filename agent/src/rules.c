@@ -10,17 +10,13 @@ static bool follows_call(struct walker *walker, uint64_t return_address) {
   uint32_t available;
   uint64_t start = return_address - CODE_CALL_BYTES;
   struct image image;
-  if (modules_find(return_address - 1, &image)) {
-    /* Only segments with code can be read for sure: a word that points into a hole is no return address, and must not be followed. */
-    if (start < image.start) return false;
-  }
+  if (modules_find(start, &image) && modules_is_code(&image, start, return_address)) return code_follows_call((const uint8_t *)start);
   const uint8_t *before = peek_bytes(&walker->code_window, start, CODE_CALL_BYTES, &available);
   return available != 0 && code_follows_call(before);
 }
 
 bool rules_is_plausible(struct walker *walker, const struct cursor *at) {
   if (at->address >> 47 != 0 || at->address < 4096) return false;
-  walker->code_window.length = 0;
   if (!at->was_called || follows_call(walker, at->address + 1)) return true;
   struct image image;
   return modules_find(at->address, &image) && cfi_find(&image, at->address, &walker->cfi) && walker->cfi.is_signal_frame;
@@ -81,7 +77,6 @@ static bool leads_to_a_call(struct walker *walker, const struct stack_bounds *st
 static rule guess(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, bool is_static_code) {
   rule by_fp = code_rule_by_frame_pointer();
   if (is_static_code && leads_to_a_call(walker, stack, at, by_fp, 8)) return by_fp;
-  walker->code_window.length = 0;
   rule by_epilogue = code_rule_by_epilogue(&walker->code_window, at->address + at->was_called);
   if (leads_to_a_call(walker, stack, at, by_epilogue, at->was_called ? 16 : 8)) return by_epilogue;
   if (!is_static_code && leads_to_a_call(walker, stack, at, by_fp, 8)) return by_fp;

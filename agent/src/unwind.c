@@ -271,6 +271,7 @@ uint32_t unwind(struct walker *walker, const struct unwind_registers *start, uin
       .walker = walker, .epoch = epoch, .candidates = may_find_again ? walker->depth : 0, .in_doubt = in_doubt, .start_sp = start->sp, .stack.window = &walker->stack_window};
   walker->epoch = epoch;
   walker->stack_window.length = 0;
+  walker->code_window.length = 0;
   set_bounds(&walk, start->sp);
   *flags = 0;
   uint32_t kept = walk_outward(&walk, start, flags);
@@ -286,6 +287,7 @@ uint32_t unwind(struct walker *walker, const struct unwind_registers *start, uin
 }
 
 void unwind_start(void) {
+  peek_start();
   modules_reset();
   pc_cache_forget();
 }
