@@ -39,7 +39,10 @@ describe.each(['net8.0', 'net9.0', 'net10.0'] as Framework[])('%s', (framework) 
     const pid = await sleeper(framework);
     const output = fresh();
     const { status, stderr } = await memsurge('attach', String(pid), '--duration', '1s', '-o', output);
-    expect([status, stderr]).toEqual([0, expect.stringMatching(/^memsurge: wrote [^\n]*\n$/)]);
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^memsurge: recording [^\n]*\nmemsurge: wrote [^\n]*\n$/),
+    ]);
     const file = await openTraceFile(output);
     const [target] = file.manifest.processes;
     expect(file.manifest).toMatchObject({ mode: 'attach', state: 'complete' });
@@ -86,7 +89,7 @@ describe('stopping', () => {
       const file = await openTraceFile(output);
       expect(file.manifest.processes[0].endTime).toBeGreaterThan(file.manifest.startTime);
       expect(file.manifest.processes[0].exit).toMatch(/^(ended|killed by SIG(KILL|TERM))$/);
-      expect(countOf((await streamsOf(file)).get(''), 303)).toBeGreaterThan(1000);
+      expect(countOf((await streamsOf(file)).get(''), 303)).toBeGreaterThan(10);
     },
   );
 

@@ -32,8 +32,8 @@ test('below a shell too, with the names of what was compiled before', async () =
   expect(status).toBe(4);
   const file = await openTraceFile(output);
   expect(file.manifest.processes.map((process) => process.name)).toEqual(['sh', 'spawner', 'spawner']);
-  expect([...(await streamsOf(file, 0)).keys()]).toEqual(['', '-symbols']);
-  const child = await streamsOf(file, 1);
+  expect([...(await streamsOf(file, 1)).keys()]).toEqual(['', '-symbols']);
+  const child = await streamsOf(file, 2);
   expect([...child.keys()]).toEqual(['', '-symbols', '-rundown']);
   expect(countOf(child.get('-rundown'), 144)).toBeGreaterThan(10);
 });

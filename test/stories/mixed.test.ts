@@ -56,12 +56,12 @@ describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) =
   });
 
   test('has its total within the stated error', async () => {
-    const { total } = await ask('top', trace, '--by', 'kind');
+    const { total } = await ask('top', trace, '--kind', 'gc-heap', '--by', 'kind');
     expectWithinStatedError('total', truth.bytes, { name: 'total', share: 1, ...total });
   });
 
   test('has its heaps within the stated error', async () => {
-    const { rows } = await ask('top', trace, '--by', 'heap');
+    const { rows } = await ask('top', trace, '--kind', 'gc-heap', '--by', 'heap');
     for (const [heap, exact] of exactBy(truth, (row) => row.heap)) {
       expectWithinStatedError(
         heap,
@@ -72,7 +72,7 @@ describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) =
   });
 
   test('has its types within the stated error', async () => {
-    const { rows } = await ask('top', trace, '--by', 'type', '--limit', '1000');
+    const { rows } = await ask('top', trace, '--kind', 'gc-heap', '--by', 'type', '--limit', '1000');
     for (const [type, exact] of exactBy(truth, (row) => row.type)) {
       expectWithinStatedError(
         type,
@@ -83,7 +83,7 @@ describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) =
   });
 
   test('has its threads within the stated error', async () => {
-    const { rows } = await ask('top', trace, '--by', 'thread', '--limit', '1000');
+    const { rows } = await ask('top', trace, '--kind', 'gc-heap', '--by', 'thread', '--limit', '1000');
     expect(truth.threads.length).toBe(5);
     for (const { thread, osId, bytes } of truth.threads) {
       // "images (4711)", or "thread 4711" when it ended before its name could be read.
@@ -93,7 +93,7 @@ describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) =
   });
 
   test('has its lines within the stated error', async () => {
-    const { rows } = await ask('top', trace, '--by', 'line', '--limit', '1000');
+    const { rows } = await ask('top', trace, '--kind', 'gc-heap', '--by', 'line', '--limit', '1000');
     for (const [line, exact] of exactBy(truth, (row) => `${row.file}:${row.line}`)) {
       expectWithinStatedError(
         line,
@@ -104,7 +104,7 @@ describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) =
   });
 
   test('names its functions as a reader of the source would', async () => {
-    const { rows } = await ask('top', trace, '--by', 'function', '--limit', '1000');
+    const { rows } = await ask('top', trace, '--kind', 'gc-heap', '--by', 'function', '--limit', '1000');
     const names = rows.map((row) => row.name);
     for (const name of [
       'new Mixed.Order',
@@ -120,7 +120,7 @@ describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) =
 
   test('has rows that add up to the total, whatever is asked', async () => {
     for (const dimension of ['kind', 'heap', 'type', 'thread', 'function', 'line', 'module', 'process']) {
-      const { rows, total } = await ask('top', trace, '--by', dimension, '--limit', '3');
+      const { rows, total } = await ask('top', trace, '--kind', 'gc-heap', '--by', dimension, '--limit', '3');
       const sum = rows.reduce((bytes, row) => bytes + row.bytes, 0);
       expect(Math.abs(sum - total.bytes) / total.bytes, dimension).toBeLessThan(1e-9);
     }
