@@ -9,6 +9,7 @@ import {
   SECTION_ENTRY_BYTES,
   SECTIONS,
   type Section,
+  START_ATTACH,
   STATE_STOPPED,
 } from '../../read/agent/layout.ts';
 import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
@@ -19,6 +20,8 @@ import { measureResidency } from './residency.ts';
 export interface AgentCounters {
   readonly pid: number;
   readonly parentPid: number;
+  /** It was loaded into a running process, and has a thread there that ends it; a preloaded one ends with its process. */
+  readonly attached: boolean;
   /** Monotonic ns. */
   readonly startTime: number;
   readonly executable: string;
@@ -98,6 +101,7 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
   return {
     pid,
     parentPid: header.readInt32LE(HEADER.parentPid),
+    attached: header.readUInt32LE(HEADER.start) === START_ATTACH,
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
     commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),

@@ -222,7 +222,8 @@ async function stopAll(agents: readonly Agent[]): Promise<void> {
   const running = agents.filter(({ sampled }) => !sampled.over);
   for (const { counters } of running) counters.askToStop();
   const deadline = monotonicNow() + STOP_TIMEOUT * 1e6;
-  while (running.some(({ counters, sampled }) => !counters.stopped && !sampled.over) && monotonicNow() < deadline) {
+  const isLeaving = ({ counters, sampled }: Agent) => counters.attached && !counters.stopped && !sampled.over;
+  while (running.some(isLeaving) && monotonicNow() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
