@@ -1,5 +1,5 @@
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, statfs, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { compactAgentFile } from '../../read/agent/compact.ts';
 import { looksHeader } from '../../read/agent/looks.ts';
@@ -10,6 +10,7 @@ import { monotonicNow } from '../clock.ts';
 import type { RecordingFolder } from '../folder.ts';
 import { programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
+import { makeAgentsFolder } from './agents-folder.ts';
 import { type BlindProcesses, watchForBlindProcesses } from './blind.ts';
 import { type AgentCounters, openAgentCounters } from './counters.ts';
 
@@ -28,8 +29,6 @@ export interface NativeLooker {
   /** Looks a last time, asks agents that still record to stop, and leaves their files without holes. */
   finish(): Promise<void>;
 }
-
-const SHARED_MEMORY = '/dev/shm';
 
 const INTERVAL = 100;
 /** How often to measure what is resident, ms. */
@@ -52,7 +51,7 @@ interface Agent {
 
 /** Every process that has an agent becomes a process of the recording. */
 export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
-  const path = await makeAgentsFolder(join(resolve(folder.path), AGENTS_FOLDER));
+  const path = await makeAgentsFolder(resolve(folder.path));
   await mkdir(join(folder.path, NATIVE_FOLDER));
   const agents = new Map<string, Agent>();
   const unreadable = new Set<string>();
@@ -191,28 +190,6 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       }
     },
   };
-}
-
-/** Below this the memory of a container is too small to hold agents' files beside what else uses it. */
-const LEAST_FREE_BYTES = 512 * 1024 * 1024;
-
-/**
- * Where agents write: in memory if there is room, since the first touch of a file on a disk costs each program 0.2 s
- * (ext4), and `link` leads there; else at `link` itself.
- */
-async function makeAgentsFolder(link: string): Promise<string> {
-  try {
-    const { bavail, bsize } = await statfs(SHARED_MEMORY);
-    if (bavail * bsize >= LEAST_FREE_BYTES) {
-      const path = await mkdtemp(join(SHARED_MEMORY, 'memsurge-'));
-      await symlink(path, link);
-      return path;
-    }
-  } catch {
-    // No shared memory, or none for us.
-  }
-  await mkdir(link);
-  return link;
 }
 
 /** How long an agent in a running process may take to leave it, ms. */

@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readlink, rm, stat, statfs, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AGENTS_FOLDER } from '../../trace/manifest.ts';
+
+const SHARED_MEMORY = '/dev/shm';
+const PREFIX = 'memsurge-';
+/** In such a folder: leads back to the recording it belongs to. */
+const BACK = 'recording';
+const KEPT_MS = 24 * 3_600_000;
+/** Below this the memory of a container is too small to hold agents' files beside what else uses it. */
+const LEAST_FREE_BYTES = 512 * 1024 * 1024;
+
+/**
+ * Makes the folder that agents write into and gives its path: in memory if there is room, since the first touch of a file
+ * on a disk costs each program 0.2 s (ext4), with a link to it in the `recording`; else in the recording itself.
+ */
+export async function makeAgentsFolder(recording: string): Promise<string> {
+  const link = join(recording, AGENTS_FOLDER);
+  try {
+    await removeOrphans();
+    const { bavail, bsize } = await statfs(SHARED_MEMORY);
+    if (bavail * bsize >= LEAST_FREE_BYTES) {
+      const path = await mkdtemp(join(SHARED_MEMORY, PREFIX));
+      await symlink(recording, join(path, BACK));
+      await symlink(path, link);
+      return path;
+    }
+  } catch {
+    // No shared memory, or none for us.
+  }
+  await mkdir(link, { recursive: true });
+  return link;
+}
+
+/**
+ * A recorder that was killed leaves its folder for its recording; when that was removed, nobody needs it. A recording that
+ * we cannot see may lie in another mount namespace, so that only what is old goes.
+ */
+async function removeOrphans(): Promise<void> {
+  for (const name of await readdir(SHARED_MEMORY)) {
+    if (!name.startsWith(PREFIX)) continue;
+    const path = join(SHARED_MEMORY, name);
+    const recording = await readlink(join(path, BACK)).catch(() => undefined);
+    if (recording === undefined || existsSync(recording)) continue;
+    const { mtimeMs } = await stat(path);
+    if (Date.now() - mtimeMs > KEPT_MS) await rm(path, { recursive: true, force: true });
+  }
+}
