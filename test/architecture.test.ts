@@ -11,8 +11,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   symbols: ['trace'],
   read: ['trace', 'symbols'],
   query: ['trace'],
+  wording: ['trace', 'query'],
   record: ['read', 'symbols', 'trace'],
-  cli: ['trace', 'symbols', 'read', 'query', 'record'],
+  cli: ['trace', 'symbols', 'read', 'query', 'wording', 'record'],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

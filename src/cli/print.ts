@@ -1,12 +1,10 @@
 import type { Answer, Row } from '../query/rows.ts';
-import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.ts';
 import type { Dimension } from '../trace/view.ts';
-import { formatBytes, formatCount, formatError, formatShare, shareBar } from './format.ts';
+import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
+import { NOTHING, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
-
-/** Printed where an answer has no rows. */
-export const NOTHING = 'Nothing was allocated in this view.';
+import { shareBar } from './terminal.ts';
 
 const BAR_WIDTH = 10;
 /** From these widths on there is room for bars beside short names, beside long names, and for modules. */
@@ -21,22 +19,6 @@ export function printJson(shell: Shell, answer: unknown): void {
 
 export function printWarnings(shell: Shell, warnings: readonly string[]): void {
   for (const warning of warnings) shell.err(`memsurge: ${shell.colors.yellow('warning:')} ${warning}`);
-}
-
-/** "shown 2.93 GiB of 3.01 GiB · allocated · sampled ±0.3 %" */
-export function headline(answer: Answer): string {
-  const figure = (amount: Answer['whole']) =>
-    answer.unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} objects`;
-  // The two are sums in different orders, so they may differ by rounding.
-  const all = Math.abs(answer.total.bytes - answer.whole.bytes) <= 1e-9 * Math.abs(answer.whole.bytes);
-  const shown = all ? `all ${figure(answer.whole)}` : `shown ${figure(answer.total)} of ${figure(answer.whole)}`;
-  return [shown, answer.metric, ...(answer.rows.length > 0 ? [accuracyText(answer)] : [])].join(' · ');
-}
-
-export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accuracy'>): string {
-  if (accuracy === 'exact') return 'exact';
-  if (accuracy === 'unknown') return 'estimated, error not known';
-  return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
 }
 
 /** Rows of one dimension as a table. */
@@ -92,12 +74,4 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
 
 function errorCell(row: Row): string {
   return row.bytes === 0 && row.count === 0 ? '' : formatError(row.error);
-}
-
-/** The name a person reads: kinds and heaps by their full names, near lines marked, "other" with what it stands for. */
-export function rowName(row: Row, dimension: Dimension): string {
-  if (row.other) return `other (${row.folded} more)`;
-  if (dimension === 'kind') return KIND_LABELS[row.name as Kind];
-  if (dimension === 'heap') return HEAP_LABELS[row.name as Heap];
-  return row.near ? `${row.name} (near)` : row.name;
 }

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { shorten } from './format.ts';
+import { shorten } from './terminal.ts';
 
 /** A column of a printed table. Cells are plain text; `style` colours them once their width is known. */
 export interface Column {

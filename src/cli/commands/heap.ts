@@ -1,10 +1,11 @@
 import { Command } from 'commander';
 import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../query/heap.ts';
 import { HEAP_LABELS } from '../../trace/kinds.ts';
-import { formatBytes, formatTime, wrap } from '../format.ts';
+import { formatBytes, formatTime } from '../../wording/figures.ts';
 import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { type Column, formatTable } from '../table.ts';
+import { wrap } from '../terminal.ts';
 import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const EXPLANATION =

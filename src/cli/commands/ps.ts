@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import type { DotnetProcess } from '../../record/processes.ts';
-import { formatBytes } from '../format.ts';
+import { formatBytes } from '../../wording/figures.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 

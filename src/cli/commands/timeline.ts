@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import type { Answer } from '../../query/rows.ts';
 import { type TimelineRow, timeline } from '../../query/timeline.ts';
-import { formatBytes, formatCount, formatTime, sparkline } from '../format.ts';
-import { headline, printJson, printWarnings } from '../print.ts';
+import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
+import { headline } from '../../wording/rows.ts';
+import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
+import { sparkline } from '../terminal.ts';
 import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 
 const LABEL_WIDTH = 14;

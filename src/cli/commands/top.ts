@@ -3,7 +3,8 @@ import type { Answer, Row } from '../../query/rows.ts';
 import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import { DIMENSIONS, type Dimension, type View } from '../../trace/view.ts';
-import { formatRows, headline, printJson, printWarnings } from '../print.ts';
+import { headline } from '../../wording/rows.ts';
+import { formatRows, printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 

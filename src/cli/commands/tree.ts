@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { type TreeRow, tree } from '../../query/tree.ts';
-import { formatBytes, formatCount, formatError, formatShare } from '../format.ts';
-import { headline, NOTHING, printJson, printWarnings, rowName } from '../print.ts';
+import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
+import { headline, NOTHING, rowName } from '../../wording/rows.ts';
+import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';

@@ -1,0 +1,163 @@
+import type {
+  AllocatedFinding,
+  Finding,
+  HeapFinding,
+  NativeFinding,
+  ReportAnswer,
+  ResidentFinding,
+  ShareFinding,
+} from '../query/report.ts';
+import type { Row } from '../query/rows.ts';
+import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../trace/kinds.ts';
+import type { Dimension, Metric, View } from '../trace/view.ts';
+import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
+import { accuracyText, rowName } from './rows.ts';
+
+/** A part of the report: a title and its sentences. */
+export interface Section {
+  readonly title: string;
+  readonly statements: readonly Statement[];
+  /** "and 3 more processes", where the limit cut. */
+  readonly more?: string;
+}
+
+interface Statement {
+  readonly text: string;
+  /** What it is about, and for shares the dimension. */
+  readonly about: Finding['about'];
+  readonly dimension?: Dimension;
+  /** The view that shows its figures again. */
+  readonly view: View;
+}
+
+/** A report as sentences: how it grew, then who did it for each kind of memory; at most `processes` of each kind. */
+export function sectionsOf(answers: readonly ReportAnswer[], processes: number): Section[] {
+  const cut = (title: string, statements: readonly Statement[]): Section => ({
+    title,
+    statements: statements.slice(0, processes),
+    ...(statements.length > processes && { more: `and ${statements.length - processes} more processes` }),
+  });
+  const who = (answer: ReportAnswer): Section => {
+    const native = cut('', findingsOf(answer, 'native').map(say(nativeText)));
+    return {
+      ...native,
+      title: `${KIND_TITLES[answer.view.kinds[0]] ?? 'Memory'}: who ${METRIC_TITLES[answer.metric]}`,
+      statements: [
+        ...native.statements,
+        ...findingsOf(answer, 'allocated').map(say((finding) => allocatedText(finding, answer))),
+        ...findingsOf(answer, 'share').map(say(shareText)),
+      ],
+    };
+  };
+  return [
+    cut('How it grew', findingsOf(answers[0], 'resident').map(say(residentText))),
+    ...answers.flatMap((answer) => [
+      who(answer),
+      cut('What the GC says', findingsOf(answer, 'heap').map(say(heapText))),
+    ]),
+  ].filter(({ statements }) => statements.length > 0);
+}
+
+/** The findings of one report about one thing. */
+export function findingsOf<A extends Finding['about']>(
+  answer: ReportAnswer,
+  about: A,
+): Extract<Finding, { about: A }>[] {
+  return answer.findings.filter((finding): finding is Extract<Finding, { about: A }> => finding.about === about);
+}
+
+const say =
+  <F extends Finding>(text: (finding: F) => string) =>
+  (finding: F): Statement => ({
+    text: text(finding),
+    about: finding.about,
+    ...(finding.about === 'share' && { dimension: finding.dimension }),
+    view: finding.view,
+  });
+
+const KIND_TITLES: Partial<Record<Kind, string>> = { 'gc-heap': '.NET memory', 'native-heap': 'Native heap' };
+const METRIC_TITLES: Record<Metric, string> = {
+  allocated: 'allocated',
+  unreleased: 'allocated what was never released',
+  temporary: 'allocated what was released again',
+  live: 'allocated what is live',
+  net: 'grew',
+  peak: 'held the peak',
+};
+
+function nativeText({
+  process,
+  last,
+  peak,
+  peakAt,
+  allocated,
+  accuracy,
+  fleetingCount,
+  resident,
+}: NativeFinding): string {
+  const fleeting =
+    fleetingCount === null || allocated.count === 0
+      ? ''
+      : `, ${formatShare(fleetingCount / allocated.count)} of them freed at once`;
+  const inMemory = resident === null ? '' : ` (${formatBytes(resident)} of it in memory)`;
+  return (
+    `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
+    `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
+    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).`
+  );
+}
+
+function residentText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
+  const course = `${process}: resident set ${last > first ? 'grew' : 'went'} from ${formatBytes(first)} at ${formatTime(from)}`;
+  if (formatBytes(peak) === formatBytes(last))
+    return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;
+  return `${course} to ${formatBytes(last)} at ${formatTime(to)}; at most ${formatBytes(peak)} at ${formatTime(peakAt)}.`;
+}
+
+function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
+  if (view.metric !== 'allocated') return `${formatBytes(total.bytes)} ${view.metric} (${accuracyText(answer)}).`;
+  const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} objects`;
+  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.`;
+}
+
+const STEP_TITLES: Record<Dimension, string> = {
+  process: 'Process:',
+  kind: 'Kind:',
+  heap: 'Heap:',
+  type: 'Type:',
+  thread: 'Thread:',
+  module: 'Module:',
+  function: 'Function:',
+  line: 'Line:',
+};
+
+/** "Type:  System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; without a dominant row the first few. */
+function shareText({ dimension, rows, dominant, accuracy }: ShareFinding): string {
+  const figures = (row: Row) => {
+    const error = accuracy === 'unknown' ? '' : `, ${formatError(row.error)}`;
+    return `${formatShare(row.share)} (${formatBytes(row.bytes)}${error})`;
+  };
+  const name = (row: Row) => `${rowName(row, dimension)}${row.function ? ` in ${row.function}` : ''}`;
+  const shown = dominant ? rows.slice(0, 1) : rows;
+  return `${STEP_TITLES[dimension].padEnd(10)}${shown.map((row) => `${name(row)} ${figures(row)}`).join('; ')}`;
+}
+
+function heapText(finding: HeapFinding): string {
+  const { process, gcNumber, end, inUse, free, committed, generationInUse, resident, allocatedBefore, allocatedAfter } =
+    finding;
+  const held = inUse === null ? '' : `: ${formatBytes(inUse)} in use`;
+  const where =
+    generationInUse === null || inUse === null || inUse === 0
+      ? ''
+      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}, where ${formatBytes(allocatedBefore)} had been allocated by then`;
+  const kept = free === null ? '' : `; ${formatBytes(free)} free`;
+  const ofOs = committed === null ? '' : `; ${formatBytes(committed)} committed`;
+  const beside = resident === null ? '' : `, resident set ${formatBytes(resident)}`;
+  const later = allocatedAfter > 0 ? ` ${formatBytes(allocatedAfter)} were allocated after it.` : '';
+  return `${process}, collection ${gcNumber}, the last, at ${formatTime(end)}${held}${where}${kept}${ofOs}${beside}.${later}`;
+}
+
+function generationName(generation: Generation): string {
+  if (generation === 'loh' || generation === 'poh') return `the ${HEAP_LABELS[generation]}`;
+  return `generation ${GENERATIONS.indexOf(generation)}`;
+}

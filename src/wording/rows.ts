@@ -1,0 +1,36 @@
+import type { Answer, Row } from '../query/rows.ts';
+import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.ts';
+import type { Dimension } from '../trace/view.ts';
+import { formatBytes, formatCount, formatError } from './figures.ts';
+
+/** Shown where an answer has no rows. */
+export const NOTHING = 'Nothing was allocated in this view.';
+
+/** "shown 2.93 GiB of 3.01 GiB · allocated · sampled ±0.3 %" */
+export function headline(answer: Answer<unknown>): string {
+  return [shownText(answer), answer.metric, ...(answer.rows.length > 0 ? [accuracyText(answer)] : [])].join(' · ');
+}
+
+/** "shown 2.93 GiB of 3.01 GiB", "all 3.01 GiB". */
+function shownText({ total, whole, unit }: Pick<Answer, 'total' | 'whole' | 'unit'>): string {
+  const figure = (amount: Answer['whole']) =>
+    unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} objects`;
+  // The two are sums in different orders, so they may differ by rounding.
+  const all = Math.abs(total.bytes - whole.bytes) <= 1e-9 * Math.abs(whole.bytes);
+  return all ? `all ${figure(whole)}` : `shown ${figure(total)} of ${figure(whole)}`;
+}
+
+/** "exact", "sampled ±0.3 %". */
+export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accuracy'>): string {
+  if (accuracy === 'exact') return 'exact';
+  if (accuracy === 'unknown') return 'estimated, error not known';
+  return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
+}
+
+/** The name a person reads: kinds and heaps by their full names, near lines marked, "other" with what it stands for. */
+export function rowName(row: Row, dimension: Dimension): string {
+  if (row.other) return `other (${row.folded} more)`;
+  if (dimension === 'kind') return KIND_LABELS[row.name as Kind];
+  if (dimension === 'heap') return HEAP_LABELS[row.name as Heap];
+  return row.near ? `${row.name} (near)` : row.name;
+}
