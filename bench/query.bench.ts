@@ -29,8 +29,8 @@ const queries: Record<string, () => unknown> = {
   ...Object.fromEntries(DIMENSIONS.map((by) => [`top --by ${by}`, () => top(trace, DEFAULT_VIEW, by, 20)])),
   'top --by function, filtered': () => top(trace, NARROW, 'function', 20),
   'top --by line, filtered': () => top(trace, NARROW, 'line', 20),
-  tree: () => tree(trace, DEFAULT_VIEW, 'callees', 40),
-  'tree --callers': () => tree(trace, DEFAULT_VIEW, 'callers', 40),
+  tree: () => tree(trace, DEFAULT_VIEW, 'callees', { limit: 40 }),
+  'tree --callers': () => tree(trace, DEFAULT_VIEW, 'callers', { limit: 40 }),
   code: () => code(trace, DEFAULT_VIEW, 'F7'),
   timeline: () => timeline(trace, DEFAULT_VIEW, 100),
 };

@@ -1,10 +1,8 @@
-import { TraceError } from '../trace/errors.ts';
 import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
-import { answer, figureOf, figuresOf, sumByStack } from './answer.ts';
-import { inclusiveByFunction } from './functions.ts';
-import { nothingMatches, rowsOf } from './match.ts';
-import { fileName, functionSpellings, moduleOfFunction, qualifiedName } from './names.ts';
+import { answer, figuresOf, sumByStack } from './answer.ts';
+import { inclusiveByFunction, oneFunction } from './functions.ts';
+import { fileName, moduleOfFunction } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
 import { addSums, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
@@ -27,13 +25,9 @@ export interface CodeAnswer extends Answer {
  * @throws TraceError when `text` selects no function, or several with the view's allocations under them.
  */
 export function code(trace: Trace, view: View, text: string): CodeAnswer {
-  const candidates = rowsOf(trace.functions.length, functionSpellings(trace), text);
-  if (candidates.length === 0) {
-    throw new TraceError(nothingMatches(trace.functions.length, functionSpellings(trace), text, 'functions'));
-  }
   const selection = select(trace, view);
   const byStack = sumByStack(trace, selection, view.unit);
-  const fn = onlyOne(trace, view, text, candidates, inclusiveByFunction(trace, false, byStack));
+  const fn = oneFunction(trace, text, inclusiveByFunction(trace, false, byStack), view.unit);
   const byFrame = sumByFrame(trace, fn, byStack);
   const total = totalOf(byFrame);
   const file = trace.functions.file[fn];
@@ -59,28 +53,6 @@ function sumByFrame(trace: Trace, fn: FunctionIndex, byStack: Sums): Sums {
     if (here !== NONE) addSums(sums, here, byStack, stack + 1);
   }
   return sums;
-}
-
-function onlyOne(
-  trace: Trace,
-  view: View,
-  text: string,
-  candidates: readonly FunctionIndex[],
-  inclusive: Sums,
-): FunctionIndex {
-  const allocating = candidates.filter((fn) => inclusive[fn * WIDTH + ROWS] > 0);
-  if (allocating.length === 1) return allocating[0];
-  if (allocating.length === 0) {
-    if (candidates.length === 1) return candidates[0];
-    throw new TraceError(`"${text}" names ${candidates.length} functions, none with allocations in this view`);
-  }
-  const names = allocating
-    .sort((a, b) => figureOf(inclusive, b, view.unit) - figureOf(inclusive, a, view.unit))
-    .map((fn) => qualifiedName(trace, fn));
-  const more = names.length > 10 ? `\n  and ${names.length - 10} more` : '';
-  throw new TraceError(
-    `"${text}" names ${names.length} functions, say which one:\n  ${names.slice(0, 10).join('\n  ')}${more}`,
-  );
 }
 
 function lineRows(trace: Trace, view: View, byFrame: Sums, total: Sums): Row[] {

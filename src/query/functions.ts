@@ -1,11 +1,15 @@
-import { NONE, type Trace } from '../trace/tables.ts';
+import { TraceError } from '../trace/errors.ts';
+import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
+import type { Unit } from '../trace/view.ts';
+import { figureOf } from './answer.ts';
 import { derived } from './derived.ts';
-import { moduleOfFunction } from './names.ts';
-import type { Row } from './rows.ts';
+import { nothingMatches, rowsOf } from './match.ts';
+import { functionSpellings, moduleOfFunction, qualifiedName } from './names.ts';
+import type { Origin, Row } from './rows.ts';
 import { addSums, ROWS, type Sums, WIDTH } from './sums.ts';
 
 /** What a row is called; the figures come from the sums. */
-export type Label = Pick<Row, 'name' | 'module' | 'function' | 'file' | 'line' | 'near'>;
+export type Label = Pick<Row, 'name' | 'module' | 'function' | 'file' | 'line' | 'near' | 'origin'>;
 
 /** What a function group is called, see `FunctionGroups`. */
 export function functionLabel(trace: Trace, group: number): Label {
@@ -17,7 +21,42 @@ export function functionLabel(trace: Trace, group: number): Label {
     name: trace.functions.name[group],
     ...(module !== undefined && { module }),
     ...(file !== NONE && { file: trace.files.path[file] }),
+    origin: originOf(trace, group),
   };
+}
+
+/** Managed images are .dll or .exe; code made at run time has no image, and is managed too. */
+function originOf(trace: Trace, fn: FunctionIndex): Origin {
+  const module = trace.functions.module[fn];
+  if (module === NONE) return 'managed';
+  if (trace.modules.system[module] === 1) return 'runtime';
+  const path = trace.modules.path[module];
+  return path === '' || /\.(dll|exe)$/i.test(path) ? 'managed' : 'native';
+}
+
+/**
+ * The function that `text` selects, by the rule stated at `View`; of several the only one that holds anything of
+ * `inclusive`, see {@link inclusiveByFunction}.
+ * @throws TraceError when `text` selects none, or several with the view's allocations under them.
+ */
+export function oneFunction(trace: Trace, text: string, inclusive: Sums, unit: Unit): FunctionIndex {
+  const candidates = rowsOf(trace.functions.length, functionSpellings(trace), text);
+  if (candidates.length === 0) {
+    throw new TraceError(nothingMatches(trace.functions.length, functionSpellings(trace), text, 'functions'));
+  }
+  const allocating = candidates.filter((fn) => inclusive[fn * WIDTH + ROWS] > 0);
+  if (allocating.length === 1) return allocating[0];
+  if (allocating.length === 0) {
+    if (candidates.length === 1) return candidates[0];
+    throw new TraceError(`"${text}" names ${candidates.length} functions, none with allocations in this view`);
+  }
+  const names = allocating
+    .sort((a, b) => figureOf(inclusive, b, unit) - figureOf(inclusive, a, unit))
+    .map((fn) => qualifiedName(trace, fn));
+  const more = names.length > 10 ? `\n  and ${names.length - 10} more` : '';
+  throw new TraceError(
+    `"${text}" names ${names.length} functions, say which one:\n  ${names.slice(0, 10).join('\n  ')}${more}`,
+  );
 }
 
 /** Sums per function of the stacks that hold it, in two passes over the trie: subtrees upward, then by function. */

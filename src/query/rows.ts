@@ -17,6 +17,12 @@ export interface Total extends Amount {
   readonly error?: number;
 }
 
+/**
+ * Whose code a function is: `runtime` is the .NET runtime, its framework, and the libraries of the C language and the
+ * system; of the rest `managed` is compiled by the .NET runtime, `native` is not.
+ */
+export type Origin = 'managed' | 'native' | 'runtime';
+
 /** One line of an answer. Rows add up to the total, `other` included. */
 export interface Row extends Amount {
   readonly name: string;
@@ -31,6 +37,8 @@ export interface Row extends Amount {
   /** Native memory that is live at the end: bytes that were in memory when that was measured last. */
   readonly residentBytes?: number;
   readonly module?: string;
+  /** By function, and in trees. */
+  readonly origin?: Origin;
   /** By line: a function the line belongs to. */
   readonly function?: string;
   readonly file?: string;

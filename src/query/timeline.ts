@@ -1,11 +1,11 @@
-import { GENERATIONS, KINDS } from '../trace/kinds.ts';
+import { GENERATIONS, KINDS, type Kind, kindIndex } from '../trace/kinds.ts';
 import type { ProcessIndex, Series, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
-import { answer, figuresOf } from './answer.ts';
+import { answer, figureOf, figuresOf } from './answer.ts';
 import { firstAtOrAfter, lastMoment } from './parts.ts';
 import type { Answer, Row } from './rows.ts';
 import { processMask, type SelectedPart, type Selection, select } from './selection.ts';
-import { type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
+import { type GroupingColumn, ROWS, type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
 
 /** One stretch of time [from, to), ns since the start of the recording; the last one holds its end too. */
 export interface TimelineRow extends Row {
@@ -15,6 +15,8 @@ export interface TimelineRow extends Row {
   readonly rss: number | null;
   readonly gcCommitted: number | null;
   readonly gcSize: number | null;
+  /** The figure of each kind of memory, in the unit asked for; kinds without one are left out. */
+  readonly kinds: Partial<Record<Kind, number>>;
   /** Native heap: requested and not released. */
   readonly nativeLive: number | null;
   /** Garbage collections that ended in it, the highest generation among them (null: none), and the time they paused. */
@@ -32,7 +34,12 @@ export function timeline(trace: Trace, view: View, buckets: number): Answer<Time
   const selection = select(trace, view);
   const bounds = boundsOf(trace, view);
   const processes = processMask(trace, view).mask;
-  const sums = sumByTime(trace, view, selection, bounds, buckets);
+  const sums: Sums = new Float64Array(buckets * WIDTH);
+  const kinds: TimelineRow['kinds'][] = [];
+  sumOverTime(trace, view, selection, buckets, 'kind', KINDS.length, (bucket, ofKinds) => {
+    sums.set(totalOf(ofKinds), bucket * WIDTH);
+    kinds.push(figuresByKind(ofKinds, view));
+  });
   const total = totalOf(sums);
   const series = {
     rss: bucketSeries(trace, processes, seriesOf(trace, 'rss'), bounds, buckets),
@@ -49,6 +56,7 @@ export function timeline(trace: Trace, view: View, buckets: number): Answer<Time
       ...figuresOf(sums, bucket, total, view.unit),
       from,
       to: bucket === buckets - 1 ? bounds.to : from + width,
+      kinds: kinds[bucket],
       rss: series.rss[bucket],
       gcCommitted: series.gcCommitted[bucket],
       gcSize: series.gcSize[bucket],
@@ -57,6 +65,11 @@ export function timeline(trace: Trace, view: View, buckets: number): Answer<Time
     };
   });
   return answer(trace, view, total, rows, selection.warnings);
+}
+
+function figuresByKind(sums: Sums, { unit }: View): TimelineRow['kinds'] {
+  const present = KINDS.filter((_, kind) => sums[(kind + 1) * WIDTH + ROWS] > 0);
+  return Object.fromEntries(present.map((kind) => [kind, figureOf(sums, kindIndex(kind) + 1, unit)]));
 }
 
 interface Bounds {
@@ -77,18 +90,28 @@ function bucketOf(moment: number, { from, to }: Bounds, buckets: number): number
   return Math.max(0, Math.min(buckets - 1, Math.floor(((moment - from) / (to - from)) * buckets)));
 }
 
-/** Allocations are in time order, so a bucket is a range of rows of each part and is summed as such. */
-function sumByTime(trace: Trace, view: View, selection: Selection, bounds: Bounds, buckets: number): Sums {
-  const sums: Sums = new Float64Array(buckets * WIDTH);
+/**
+ * Calls `visit` with the sums of each of `buckets` stretches by the values of `column`, see {@link sumBy}. Allocations are
+ * in time order, so a bucket is a range of rows of each part and is summed as such.
+ */
+export function sumOverTime(
+  trace: Trace,
+  view: View,
+  selection: Selection,
+  buckets: number,
+  column: GroupingColumn,
+  values: number,
+  visit: (bucket: number, sums: Sums) => void,
+): void {
+  const bounds = boundsOf(trace, view);
   let rest = selection.parts;
   for (let bucket = 0; bucket < buckets; bucket++) {
     const until = bounds.from + ((bucket + 1) * (bounds.to - bounds.from)) / buckets;
     const ends = rest.map((part) => (bucket === buckets - 1 ? part.end : endBefore(part, until)));
     const parts = rest.map((part, i) => ({ ...part, end: ends[i] }));
-    sums.set(totalOf(sumBy(trace, { ...selection, parts }, view.unit, 'kind', KINDS.length)), bucket * WIDTH);
+    visit(bucket, sumBy(trace, { ...selection, parts }, view.unit, column, values));
     rest = rest.map((part, i) => ({ ...part, first: ends[i] }));
   }
-  return sums;
 }
 
 function endBefore({ table, first, end }: SelectedPart, moment: number): number {

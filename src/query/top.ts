@@ -16,6 +16,13 @@ interface Groups {
   readonly inclusive?: Sums;
 }
 
+export interface TopOptions {
+  /** Shows only rows whose name holds this text, in any case; the rest becomes "other". */
+  readonly search?: string;
+  /** By function: largest `own` or largest `total` first. */
+  readonly order?: 'own' | 'total';
+}
+
 /**
  * The rows of `view` grouped by `dimension`, largest first. With more than `limit` rows the last row is "other" and
  * stands for the rest, so the rows always add up to the total.
@@ -26,19 +33,28 @@ interface Groups {
  * - By module: the module of the function as above.
  * @throws TraceError when the trace cannot answer the view's metric.
  */
-export function top(trace: Trace, view: View, dimension: Dimension, limit = Number.POSITIVE_INFINITY): Answer {
+export function top(
+  trace: Trace,
+  view: View,
+  dimension: Dimension,
+  limit = Number.POSITIVE_INFINITY,
+  { search = '', order = 'own' }: TopOptions = {},
+): Answer {
   const selection = select(trace, view);
   const groups = groupBy[dimension](trace, view, selection);
   const total = totalOf(groups.sums);
-  const ranked = rank(groups, view);
+  const ranked = rank(groups, view, order);
   const resident = residentSums(trace, view, dimension);
   const withResident = (row: Row, of: readonly number[]): Row => {
     if (resident === undefined) return row;
     return { ...row, residentBytes: of.reduce((sum, group) => sum + resident[group * WIDTH + BYTES], 0) };
   };
-  const rows = ranked.slice(0, limit).map((group) => withResident(rowOf(groups, group, total, view), [group]));
-  if (ranked.length > limit) {
-    const rest = ranked.slice(limit);
+  const found = search === '' ? ranked : ranked.filter(matching(groups, search));
+  const shown = found.slice(0, limit);
+  const rows = shown.map((group) => withResident(rowOf(groups, group, total, view), [group]));
+  if (shown.length < ranked.length) {
+    const visible = new Set(shown);
+    const rest = ranked.filter((group) => !visible.has(group));
     rows.push(withResident(otherRow(groups.sums, rest, total, view), rest));
   }
   return answer(trace, view, total, rows, selection.warnings);
@@ -137,8 +153,13 @@ function groupByModule(trace: Trace, view: View, selection: Selection): Groups {
   };
 }
 
+function matching({ label }: Groups, search: string): (group: number) => boolean {
+  const wanted = search.toLowerCase();
+  return (group) => label(group).name.toLowerCase().includes(wanted);
+}
+
 /** Groups that hold anything, largest first; equal ones by name, so that the order is stable. */
-function rank({ sums, inclusive, label }: Groups, view: View): number[] {
+function rank({ sums, inclusive, label }: Groups, view: View, order: 'own' | 'total'): number[] {
   const groups: number[] = [];
   for (let group = 0; group * WIDTH < sums.length; group++) {
     if (sums[group * WIDTH + ROWS] > 0 || (inclusive && inclusive[group * WIDTH + ROWS] > 0)) groups.push(group);
@@ -146,7 +167,8 @@ function rank({ sums, inclusive, label }: Groups, view: View): number[] {
   const own = (group: number) => figureOf(sums, group, view.unit);
   const whole = (group: number) => (inclusive ? figureOf(inclusive, group, view.unit) : 0);
   const byName = (a: number, b: number) => (label(a).name < label(b).name ? -1 : 1);
-  return groups.sort((a, b) => own(b) - own(a) || whole(b) - whole(a) || byName(a, b));
+  const [first, second] = order === 'total' && inclusive ? [whole, own] : [own, whole];
+  return groups.sort((a, b) => first(b) - first(a) || second(b) - second(a) || byName(a, b));
 }
 
 function rowOf({ sums, inclusive, label }: Groups, group: number, total: Sums, view: View): Row {

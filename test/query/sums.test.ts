@@ -118,7 +118,7 @@ test('a node of a tree is its own figure plus its children, in both directions a
       fc.constantFrom('callees', 'callers'),
       fc.integer({ min: 1, max: 60 }),
       (trace, view, direction, limit) => {
-        const { total, rows } = tree(trace, view, direction, limit);
+        const { total, rows } = tree(trace, view, direction, { limit });
         expectSame(add(rows), total, trace);
         const check = (row: TreeRow): number => {
           const own = { bytes: row.ownBytes, count: row.ownCount };

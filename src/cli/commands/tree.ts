@@ -33,7 +33,7 @@ Examples:
     .action(async (path: string, options: ViewOptions & { callers?: true }) => {
       const { trace, view } = await openView(shell, path, options);
       const limit = options.limit ?? (options.json ? DEFAULT_JSON_NODES : DEFAULT_NODES);
-      const answer = tree(trace, view, options.callers ? 'callers' : 'callees', limit);
+      const answer = tree(trace, view, options.callers ? 'callers' : 'callees', { limit });
       if (options.json) {
         printJson(shell, answer);
         return;
