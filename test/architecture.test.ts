@@ -12,7 +12,8 @@ const ALLOWED: Record<string, readonly string[]> = {
   read: ['trace', 'symbols'],
   query: ['trace'],
   record: ['read', 'symbols', 'trace'],
-  cli: ['trace', 'symbols', 'read', 'query', 'record'],
+  serve: ['query', 'trace', 'read'],
+  cli: ['trace', 'symbols', 'read', 'query', 'record', 'serve'],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));

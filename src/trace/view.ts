@@ -42,6 +42,9 @@ export interface View {
   readonly unit: Unit;
 }
 
+/** A View as it is asked for: without a metric it means what is asked first of its memory, see query/parts.ts. */
+export type AskedView = Omit<View, 'metric'> & { readonly metric?: Metric };
+
 export const DEFAULT_VIEW: View = {
   processes: [],
   from: 0,
