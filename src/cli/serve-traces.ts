@@ -37,7 +37,7 @@ function whenAskedToEnd(): Promise<void> {
 }
 
 /** What to type at home, where `connection` is that of an SSH session: client's address and port, server's address and port. */
-function tunnelLine(port: string, connection: string | undefined): string | undefined {
+export function tunnelLine(port: string, connection: string | undefined): string | undefined {
   if (connection === undefined) return undefined;
   const [, , address = 'HOST', sshPort = '22'] = connection.split(' ');
   const options = [`-L ${port}:127.0.0.1:${port}`, ...(sshPort === '22' ? [] : [`-p ${sshPort}`])].join(' ');

@@ -55,6 +55,7 @@ export async function startServer({ paths, port, version }: ServerOptions): Prom
 const script = (name: string) => new URL(`./${name}${extname(import.meta.url)}`, import.meta.url);
 
 function whyNoPort(port: number, error: NodeJS.ErrnoException): string {
-  if (error.code === 'EADDRINUSE') return `port ${port} is in use; give another with --port, or none for any free one`;
+  if (error.code === 'EADDRINUSE')
+    return `port ${port} is in use; give another with --port, or leave it out for any free one`;
   return `cannot listen at port ${port} (${messageOf(error)})`;
 }

@@ -34,7 +34,7 @@ export function loadTraces(paths: readonly string[], script: URL): Traces {
 }
 
 /** One trace and what its loader tells of it. */
-function createServedTrace(
+export function createServedTrace(
   id: number,
   path: string,
 ): { readonly served: ServedTrace; hear(message: LoaderMessage): void } {
