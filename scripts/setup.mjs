@@ -19,9 +19,14 @@ step('dependencies', ['package-lock.json'], join(root, 'node_modules'), () => {
   // Not `npm ci`: it refuses the lock where a registry lacks some other platform's optional binaries.
   npm('install', '--no-save', '--no-audit', '--no-fund');
 });
-step('memsurge', ['src', 'tsconfig.json', 'tsconfig.build.json'], join(root, 'dist', 'cli', 'main.js'), () => {
-  npm('run', '--silent', 'build');
-});
+step(
+  'memsurge',
+  ['src', 'tsconfig.json', 'tsconfig.build.json', 'scripts/viewer.mjs'],
+  join(root, 'dist', 'cli', 'main.js'),
+  () => {
+    npm('run', '--silent', 'build');
+  },
+);
 step('agent', ['agent/src', 'agent/Makefile'], join(root, 'dist', 'agent', 'libmemsurge.so'), () => {
   try {
     execFileSync('make', ['--silent', '-C', join(root, 'agent')], { stdio: ['ignore', 2, 2] });

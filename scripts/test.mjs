@@ -10,7 +10,12 @@ const bin = (name) => join(root, 'node_modules', '.bin', name);
 const run = (command, args) =>
   spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] }).status ?? 1;
 
-for (const [command, ...args] of [['tsc', '-p', 'tsconfig.json'], ['biome', 'check', '.'], ['knip']]) {
+for (const [command, ...args] of [
+  ['tsc', '-p', 'tsconfig.json'],
+  ['tsc', '-p', 'src/viewer'],
+  ['biome', 'check', '.'],
+  ['knip'],
+]) {
   console.log(`> ${command} ${args.join(' ')}`);
   if (run(bin(command), args) !== 0) process.exit(1);
 }

@@ -13,10 +13,12 @@ const ALLOWED: Record<string, readonly string[]> = {
   query: ['trace'],
   wording: ['trace', 'query'],
   record: ['read', 'symbols', 'trace'],
-  cli: ['trace', 'symbols', 'read', 'query', 'wording', 'record'],
+  serve: ['query', 'trace', 'read'],
+  viewer: ['trace', 'query', 'wording', 'serve'],
+  cli: ['trace', 'symbols', 'read', 'query', 'wording', 'record', 'serve'],
 };
 
-const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
 
 /** Relative and package imports of a source file, type imports too. */
 function importsOf(file: string): string[] {
@@ -47,6 +49,15 @@ test('imports go only where the architecture allows', () => {
   expect(arrows).toBeGreaterThan(10);
 });
 
+test('the page knows types only of the rooms that hold a trace', () => {
+  for (const file of files.filter((name) => name.startsWith(`viewer${sep}`))) {
+    const text = readFileSync(join(src, file), 'utf8');
+    for (const [statement] of text.matchAll(/^(?:import|export) [^;]*from '[./]+\/(?:query|serve)\/[^']*';/gm)) {
+      expect(statement, `src/${file}`).toMatch(/^import type /);
+    }
+  }
+});
+
 test('queries touch no file, no clock and no process', () => {
   for (const file of files.filter((name) => name.startsWith(`query${sep}`))) {
     expect(
@@ -62,7 +73,8 @@ test('the architecture document shows the same table', () => {
   for (const [room, allowed] of Object.entries(ALLOWED)) {
     const row = text.split('\n').find((line) => line.startsWith(`| \`src/${room}/\``));
     const last = row?.split('|').at(-2)?.trim() ?? '';
-    const shown = last === 'nothing' ? [] : last === 'all of these' ? Object.keys(ALLOWED) : last.split(', ');
+    const all = Object.keys(ALLOWED).filter((name) => name !== 'viewer');
+    const shown = last === 'nothing' ? [] : last === 'all but viewer' ? all : last.split(', ');
     expect(shown.filter((name) => name !== room).sort(), `the row of src/${room}`).toEqual([...allowed].sort());
   }
 });

@@ -8,6 +8,7 @@ import { runCommand } from './commands/run.ts';
 import { timelineCommand } from './commands/timeline.ts';
 import { topCommand } from './commands/top.ts';
 import { treeCommand } from './commands/tree.ts';
+import { viewCommand } from './commands/view.ts';
 import { reportError } from './errors.ts';
 import type { Shell } from './shell.ts';
 
@@ -25,16 +26,18 @@ Start here:
   memsurge run -o app.memsurge -- ./app       record a program from its start
   memsurge attach 4711 --duration 30s         record a running one for a while
   memsurge report app.memsurge                what grew and who did it
+  memsurge view app.memsurge                  the same in the browser, to look further
 
 Every reading command also opens the .nettrace of another tool, takes the same filters, and prints exact figures with
 --json. Exit codes: 0 done, 2 wrong usage or unreadable input; "run" passes on the code of the program.`,
     );
   const commands = [
-    runCommand(),
-    attachCommand(),
+    runCommand(shell, version),
+    attachCommand(shell, version),
     ...[psCommand, reportCommand, topCommand, treeCommand, codeCommand, heapCommand, timelineCommand].map((make) =>
       make(shell),
     ),
+    viewCommand(shell, version),
   ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) throwInsteadOfExit(command, shell);

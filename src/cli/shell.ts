@@ -32,8 +32,10 @@ async function openWithProgress(path: string): Promise<Trace> {
   const { default: ora } = await import('ora');
   const spinner = ora({ text: `reading ${path}`, stream: process.stderr }).start();
   try {
-    return await openTrace(path, (text) => {
-      spinner.text = text;
+    return await openTrace(path, {
+      onProgress: ({ text, fraction }) => {
+        spinner.text = fraction === undefined ? text : `${text}, ${Math.floor(fraction * 100)} %`;
+      },
     });
   } finally {
     spinner.stop();

@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { defaultMetric, metricOfKinds } from '../query/parts.ts';
+import { metricOfKinds, viewOf } from '../query/parts.ts';
 import { TraceError } from '../trace/errors.ts';
 import { HEAPS, KINDS } from '../trace/kinds.ts';
 import type { Trace } from '../trace/tables.ts';
-import { DEFAULT_VIEW, METRICS, UNITS, type View } from '../trace/view.ts';
+import { type AskedView, DEFAULT_VIEW, METRICS, UNITS, type View } from '../trace/view.ts';
 import type { Shell } from './shell.ts';
 
 /** What the flags of a reading command parse to. */
@@ -17,7 +17,6 @@ export interface ViewOptions {
   readonly process: readonly string[];
   readonly from: number;
   readonly to: number;
-  /** Absent: what is asked first of the kinds of memory in the view. */
   readonly metric?: View['metric'];
   readonly unit: View['unit'];
   readonly hideSystem?: true;
@@ -63,12 +62,12 @@ export async function openView(
   path: string,
   options: ViewOptions,
 ): Promise<{ readonly trace: Trace; readonly view: View }> {
-  const view = viewFrom(options);
+  const asked = viewFrom(options);
   const trace = await shell.open(path);
-  return { trace, view: { ...view, metric: options.metric ?? defaultMetric(trace, view.kinds) } };
+  return { trace, view: viewOf(trace, asked) };
 }
 
-function viewFrom(options: ViewOptions): View {
+function viewFrom(options: ViewOptions): AskedView {
   if (options.from > options.to) throw new TraceError('--from is later than --to, so no time is left between them');
   return {
     processes: options.process,
@@ -81,8 +80,8 @@ function viewFrom(options: ViewOptions): View {
     modules: options.module,
     functions: options.function,
     hideSystem: options.hideSystem ?? false,
-    metric: options.metric ?? DEFAULT_VIEW.metric,
     unit: options.unit,
+    ...(options.metric !== undefined && { metric: options.metric }),
   };
 }
 

@@ -23,7 +23,7 @@ export function answer<R>(
     whole: wholeOf(trace, view.metric),
     accuracy: accuracyOf(total[VARIANCE]),
     rows,
-    warnings: [...trace.recording.warnings, ...sourceWarnings(trace), ...warnings],
+    warnings: [...traceWarnings(trace), ...warnings],
   };
 }
 
@@ -76,6 +76,11 @@ function wholeOf(trace: Trace, metric: Metric): Amount {
 
 function threadsOf(trace: Trace, process: ProcessIndex): number {
   return trace.threads.process.reduce((count, owner) => count + Number(owner === process), 0);
+}
+
+/** What the reader of any figure of this trace must know. */
+export function traceWarnings(trace: Trace): string[] {
+  return [...trace.recording.warnings, ...sourceWarnings(trace)];
 }
 
 /** What the way the allocations were observed means for the figures. */

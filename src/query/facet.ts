@@ -1,20 +1,9 @@
 import type { Trace } from '../trace/tables.ts';
-import type { Dimension, View } from '../trace/view.ts';
+import { FACETS, type Facet, type View } from '../trace/view.ts';
 import { rowsOf } from './match.ts';
 import { processName, processSpellings, threadName, threadSpellings } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { type TopOptions, top } from './top.ts';
-
-/** What the page can filter by, and the list of the View that does. */
-export const FACETS = {
-  kind: 'kinds',
-  heap: 'heaps',
-  type: 'types',
-  thread: 'threads',
-  module: 'modules',
-  process: 'processes',
-} as const satisfies Partial<Record<Dimension, keyof View>>;
-export type Facet = keyof typeof FACETS;
 
 /** A row one can filter by. */
 export interface FacetRow extends Row {

@@ -1,7 +1,7 @@
 import { TraceError } from '../trace/errors.ts';
 import { KIND_LABELS, KINDS, type Kind } from '../trace/kinds.ts';
 import type { AllocationTable, Trace } from '../trace/tables.ts';
-import type { Metric, View } from '../trace/view.ts';
+import type { AskedView, Metric, View } from '../trace/view.ts';
 import { derived } from './derived.ts';
 
 /**
@@ -29,6 +29,11 @@ const NATIVE_KINDS: readonly Kind[] = ['native-heap', 'mapped'];
 export function defaultMetric(trace: Trace, kinds: readonly Kind[]): Metric {
   const asked = kinds.length > 0 ? kinds : KINDS.filter((_, kind) => derived(trace).kindsPresent[kind] === 1);
   return metricOfKinds(asked);
+}
+
+/** The View that is meant by `asked`. */
+export function viewOf(trace: Trace, asked: AskedView): View {
+  return { ...asked, metric: asked.metric ?? defaultMetric(trace, asked.kinds) };
 }
 
 /** What is asked first of these kinds of memory together. */

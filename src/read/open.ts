@@ -1,6 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { parseSymbolBundle, type SymbolBundle } from '../symbols/bundle.ts';
+import { emptyBundle, parseSymbolBundle, type SymbolBundle } from '../symbols/bundle.ts';
 import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
@@ -10,22 +10,39 @@ import type { Trace } from '../trace/tables.ts';
 import { assemble, type ProcessInput } from './assemble.ts';
 import { fileChunks } from './chunks.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
+import { byteProgress, type OnProgress, type Progress } from './progress.ts';
 import { codeInUse, readRecording, streamFacts } from './recording.ts';
 
-type Progress = (text: string) => void;
+/** What opening a trace tells while it goes on. */
+export interface OpenOptions {
+  readonly onProgress?: OnProgress;
+  /**
+   * Gets what a recording tells before its streams are read: a Trace without allocations, with processes, resident sets,
+   * duration and warnings. Traces of other tools have no such part.
+   */
+  readonly onPreview?: (preview: Trace) => void;
+}
 
 /**
  * Opens a trace: a `.memsurge` file, the folder of an unfinished recording, or a `.nettrace` that another tool made.
  * A finished recording brings its symbols; for the others they are looked up on this machine.
  * @throws TraceError when the file is missing, foreign, damaged beyond use, or of a newer version.
  */
-export async function openTrace(path: string, onProgress: Progress = () => {}): Promise<Trace> {
+export async function openTrace(path: string, options: OpenOptions = {}): Promise<Trace> {
   switch (await sniff(path)) {
     case 'recording':
-      return openRecording(path, onProgress);
+      return openRecording(path, options);
     case 'nettrace':
-      return openNettrace(path, onProgress);
+      return openNettrace(path, options);
   }
+}
+
+/**
+ * Looks at the beginning only: good for an answer at once, before the trace is read.
+ * @throws TraceError when the file is missing, foreign or of a newer version.
+ */
+export async function checkTrace(path: string): Promise<void> {
+  if ((await sniff(path)) === 'recording') await (await openTraceFile(path)).close();
 }
 
 async function sniff(path: string): Promise<'recording' | 'nettrace'> {
@@ -51,21 +68,28 @@ async function sniff(path: string): Promise<'recording' | 'nettrace'> {
   throw new TraceError(`${path} is neither a memsurge trace nor a .nettrace file`);
 }
 
-async function openRecording(path: string, onProgress: Progress): Promise<Trace> {
+async function openRecording(path: string, { onProgress = () => {}, onPreview }: OpenOptions): Promise<Trace> {
   const file = await openTraceFile(path);
   try {
-    const { facts, processes } = await readRecording(file, onProgress);
+    const { facts, processes } = await readRecording(file, {
+      onProgress,
+      ...(onPreview && { onPreview: (known) => onPreview(assemble(known.facts, known.processes, emptyBundle())) }),
+    });
     const warnings = [...facts.warnings];
     let bundle = await savedSymbols(file, warnings);
     if (bundle === undefined) {
-      onProgress('looking up symbols');
+      onProgress(LOOKING_UP);
       bundle = await collectSymbols(codeInUse(processes), fileImages());
     }
+    onProgress(ASSEMBLING);
     return assemble({ ...facts, warnings }, processes, bundle);
   } finally {
     await file.close();
   }
 }
+
+const LOOKING_UP: Progress = { text: 'looking up symbols', fraction: undefined };
+const ASSEMBLING: Progress = { text: 'putting it together', fraction: undefined };
 
 /** The symbols in the trace; undefined where there are none, or none that can be read, which is said in `warnings`. */
 async function savedSymbols(file: TraceFile, warnings: string[]): Promise<SymbolBundle | undefined> {
@@ -79,9 +103,11 @@ async function savedSymbols(file: TraceFile, warnings: string[]): Promise<Symbol
   }
 }
 
-async function openNettrace(path: string, onProgress: Progress): Promise<Trace> {
-  onProgress(`reading ${basename(path)}`);
-  const capture = await readNettrace(fileChunks(path)).catch((error: unknown) => {
+async function openNettrace(path: string, { onProgress = () => {} }: OpenOptions): Promise<Trace> {
+  const { size } = await stat(path);
+  const progress = byteProgress(size, onProgress);
+  progress.begin(`reading ${basename(path)}`);
+  const capture = await readNettrace(progress.counted(fileChunks(path), size)).catch((error: unknown) => {
     throw error instanceof TraceError ? new TraceError(`${path}: ${error.message}`) : error;
   });
   const processes = mergeCaptures([capture]).map((one): ProcessInput => {
@@ -102,7 +128,7 @@ async function openNettrace(path: string, onProgress: Progress): Promise<Trace> 
       threadNames: new Map(),
     };
   });
-  onProgress('looking up symbols');
+  onProgress(LOOKING_UP);
   const bundle = await collectSymbols(codeInUse(processes), fileImages());
   const warnings = [
     ...(capture.truncated === undefined ? [] : [capture.truncated]),
@@ -114,6 +140,7 @@ async function openNettrace(path: string, onProgress: Progress): Promise<Trace> 
         : [],
     ),
   ];
+  onProgress(ASSEMBLING);
   return assemble(
     {
       source: capture.format,

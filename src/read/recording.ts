@@ -1,4 +1,3 @@
-import type { MappedImage } from '../symbols/code.ts';
 import type { ProcessCode } from '../symbols/collect.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
@@ -13,6 +12,7 @@ import type { NativeInput } from './assemble-native.ts';
 import type { StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
+import { type ByteProgress, byteProgress, type OnProgress } from './progress.ts';
 import { cutTypes, joinUses, nativeAddresses, usedAddresses } from './usage.ts';
 
 /** Everything a recording holds, before symbols. */
@@ -21,43 +21,65 @@ export interface RecordingContent {
   readonly processes: readonly ProcessInput[];
 }
 
+/** What reading a recording tells while it goes on. */
+export interface ReadOptions {
+  readonly onProgress?: OnProgress;
+  /** Gets what is known before the streams are read: the processes and their resident sets. */
+  readonly onPreview?: (content: RecordingContent) => void;
+}
+
 /**
  * Reads all parts of a recording but its symbols. Streams that cannot be read become warnings: what the other parts
- * hold is never given up for one of them. `onProgress` is told which part is being read.
+ * hold is never given up for one of them.
  * @throws TraceError when the container itself is damaged.
  */
-export async function readRecording(
-  file: TraceFile,
-  onProgress: (text: string) => void = () => {},
-): Promise<RecordingContent> {
+export async function readRecording(file: TraceFile, options: ReadOptions = {}): Promise<RecordingContent> {
   const { manifest } = file;
   const warnings = [...manifest.warnings];
   if (manifest.state === 'recording') {
     warnings.push('The recording was not finished: the recorder ended early. Everything up to then is here.');
   }
-  const captures: StreamCapture[] = [];
-  const processes: ProcessInput[] = [];
-  for (const process of manifest.processes) {
-    onProgress(`reading ${process.name} (${process.pid})`);
-    const streams = await readStreams(file, process, warnings);
-    captures.push(...streams);
-    processes.push(await readProcess(file, process, streams, manifest, warnings));
-  }
   if (manifest.mode === 'attach') {
     warnings.push('Attached to a running process: what it had allocated before is not in this trace.');
   }
+  const seen = [];
+  for (const process of manifest.processes) seen.push(await readSeen(file, process, manifest));
+  options.onPreview?.({ facts: factsOf(file, seen, [], warnings), processes: seen });
+
+  const progress = byteProgress(sizeOfStreams(file), options.onProgress ?? (() => {}));
+  const captures: StreamCapture[] = [];
+  const processes: ProcessInput[] = [];
+  for (const [at, process] of manifest.processes.entries()) {
+    progress.begin(`reading ${process.name} (${process.pid})`);
+    const streams = await readStreams(file, process, progress, warnings);
+    captures.push(...streams);
+    const native = await readNative(file, process, progress, warnings);
+    processes.push(joined(seen[at], process, manifest, streams, native));
+  }
+  return { facts: factsOf(file, processes, captures, warnings), processes };
+}
+
+function factsOf(
+  file: TraceFile,
+  processes: readonly ProcessInput[],
+  captures: readonly StreamCapture[],
+  warnings: readonly string[],
+): RecordingFacts {
+  const { manifest } = file;
   return {
-    facts: {
-      source: 'memsurge',
-      path: file.path,
-      startedAt: manifest.startedAt,
-      mode: manifest.mode,
-      startTime: manifest.startTime,
-      endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
-      ...streamFacts(captures, warnings),
-    },
-    processes,
+    source: 'memsurge',
+    path: file.path,
+    startedAt: manifest.startedAt,
+    mode: manifest.mode,
+    startTime: manifest.startTime,
+    endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
+    ...streamFacts(captures, warnings),
   };
+}
+
+function sizeOfStreams(file: TraceFile): number {
+  const parts = file.manifest.processes.flatMap((process) => [...process.streams, ...process.native]);
+  return parts.reduce((sum, part) => sum + file.size(part), 0);
 }
 
 /** Counts over all streams, and the warnings with what their losses mean. */
@@ -92,11 +114,16 @@ export function codeInUse(processes: readonly ProcessInput[]): ProcessCode[] {
     }));
 }
 
-async function readStreams(file: TraceFile, process: ManifestProcess, warnings: string[]): Promise<StreamCapture[]> {
+async function readStreams(
+  file: TraceFile,
+  process: ManifestProcess,
+  progress: ByteProgress,
+  warnings: string[],
+): Promise<StreamCapture[]> {
   const captures: StreamCapture[] = [];
   for (const part of process.streams) {
     try {
-      const capture = await readNettrace(file.stream(part));
+      const capture = await readNettrace(progress.counted(file.stream(part), file.size(part)));
       captures.push(capture);
       if (capture.truncated !== undefined) warnings.push(`${process.name} (${process.pid}): ${capture.truncated}`);
     } catch (error) {
@@ -108,7 +135,12 @@ async function readStreams(file: TraceFile, process: ManifestProcess, warnings: 
 }
 
 /** The agent's files of a process. One that cannot be read becomes a warning. */
-async function readNative(file: TraceFile, process: ManifestProcess, warnings: string[]): Promise<NativeInput[]> {
+async function readNative(
+  file: TraceFile,
+  process: ManifestProcess,
+  progress: ByteProgress,
+  warnings: string[],
+): Promise<NativeInput[]> {
   const inputs: NativeInput[] = [];
   for (const part of process.native) {
     const looks = part.replace(/\.agent$/, '.looks');
@@ -125,6 +157,7 @@ async function readNative(file: TraceFile, process: ManifestProcess, warnings: s
       if (!(error instanceof TraceError)) throw error;
       warnings.push(`${process.name} (${process.pid}): ${part}: ${messageOf(error)}`);
     }
+    progress.add(file.size(part));
   }
   return inputs;
 }
@@ -135,35 +168,46 @@ async function agentBytes(file: TraceFile, part: string): Promise<Uint8Array> {
   return file.parts.includes(part) || raw === undefined ? file.bytes(part) : compactAgentFile(raw);
 }
 
-async function readProcess(
-  file: TraceFile,
-  process: ManifestProcess,
-  streams: readonly StreamCapture[],
-  manifest: Manifest,
-  warnings: string[],
-): Promise<ProcessInput> {
+/** A process as the recorder saw it from the outside. */
+async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Manifest): Promise<ProcessInput> {
   const part = async (suffix: string): Promise<string> => {
     const name = `process/${process.id}${suffix}.csv`;
     return file.parts.includes(name) ? file.read(name) : '';
   };
   const rss = parseRss(await part(''));
-  const images: MappedImage[] = parseImages(await part('.images'));
-  const lastSeen = Math.max(process.startTime, rss.time.at(-1) ?? 0, ...streams.map((capture) => capture.endTime));
-  // A process in a container writes its inner pid into the stream: the manifest knows whose stream it is.
-  const capture = mergeCaptures(streams)[0];
   return {
     pid: process.pid,
     parentPid: process.parentPid,
     name: process.name,
     commandLine: process.commandLine,
-    runtime: process.runtime || (capture?.runtime ?? ''),
+    runtime: process.runtime,
     startTime: process.startTime,
-    endTime: process.endTime ?? manifest.endTime ?? lastSeen,
+    endTime: process.endTime ?? manifest.endTime ?? Math.max(process.startTime, rss.time.at(-1) ?? 0),
     exit: process.exit ?? '',
-    capture,
-    native: await readNative(file, process, warnings),
-    images,
+    capture: undefined,
+    native: [],
+    images: parseImages(await part('.images')),
     rss,
     threadNames: parseThreadNames(await part('.threads')),
+  };
+}
+
+/** The process with what it told itself. */
+function joined(
+  seen: ProcessInput,
+  process: ManifestProcess,
+  manifest: Manifest,
+  streams: readonly StreamCapture[],
+  native: readonly NativeInput[],
+): ProcessInput {
+  // A process in a container writes its inner pid into the stream: the manifest knows whose stream it is.
+  const capture = mergeCaptures(streams)[0];
+  const lastSeen = Math.max(seen.endTime, ...streams.map((one) => one.endTime));
+  return {
+    ...seen,
+    runtime: seen.runtime || (capture?.runtime ?? ''),
+    endTime: process.endTime ?? manifest.endTime ?? lastSeen,
+    capture,
+    native,
   };
 }

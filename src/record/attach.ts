@@ -30,9 +30,10 @@ const STOP_TIMEOUT = 30_000;
 
 /**
  * Records a running .NET process until Ctrl-C, the duration or its end, and writes the trace. The process goes on.
+ * @returns path of the trace.
  * @throws TraceError when it cannot be found or recorded, or the trace cannot be written.
  */
-export async function attach(options: AttachOptions): Promise<void> {
+export async function attach(options: AttachOptions): Promise<string> {
   const pid = await findTarget(options.target);
   const endpoint = await findEndpoint(pid);
   const info = await askProcess(pid, endpoint);
@@ -75,6 +76,7 @@ export async function attach(options: AttachOptions): Promise<void> {
   sampler.close();
   await folder.finish();
   await pack(folder.path, output, options.withSource, live);
+  return output;
 }
 
 /** Settles at Ctrl-C, SIGTERM, SIGHUP, after `duration` ms, or when the folder cannot be written. */

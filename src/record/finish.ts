@@ -18,7 +18,7 @@ export async function finishRecording(
 ): Promise<void> {
   const onProgress = options.onProgress ?? (() => {});
   const file = await openTraceFile(folder);
-  const { processes } = await readRecording(file, onProgress);
+  const { processes } = await readRecording(file, { onProgress: ({ text }) => onProgress(text) });
   onProgress('resolving symbols');
   const symbols = await collectSymbols(codeInUse(processes), fileImages(), { withSource: options.withSource });
   await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols));

@@ -9,5 +9,5 @@ export async function pack(folder: string, output: string, withSource: boolean, 
   } finally {
     live.close();
   }
-  say(`wrote ${output}; next: memsurge report ${output}`);
+  say(`wrote ${output}; next: memsurge report ${output}, or in the browser: memsurge view ${output}`);
 }

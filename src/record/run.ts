@@ -22,14 +22,19 @@ export interface RunOptions {
   readonly native: NativeOptions;
 }
 
+export interface RunResult {
+  /** The program's exit code; 128 + number of the signal that ended it, as a shell says it. */
+  readonly code: number;
+  /** The file that was written; the recording's folder when that failed, which opens like the file. */
+  readonly trace: string;
+}
+
 /**
  * Launches a program, records it and every .NET process it starts until it ends, and writes the trace. The program has
  * our standard streams and our terminal; it gets Ctrl-C from the terminal itself, and SIGTERM and SIGHUP from us.
- *
- * @returns the program's exit code; 128 + number of the signal that ended it, as a shell says it.
  * @throws TraceError when it cannot be started or nothing can be written.
  */
-export async function run(options: RunOptions): Promise<number> {
+export async function run(options: RunOptions): Promise<RunResult> {
   const output = await chooseOutput(options.output, programOf(options.command));
   const native = planNative(options.native);
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
@@ -82,9 +87,15 @@ export async function run(options: RunOptions): Promise<number> {
   if (problem !== undefined) folder.warn(problem);
   await folder.finish();
   // The program's exit code counts, whatever becomes of the trace; its folder stays when it cannot be packed.
-  await pack(folder.path, output, options.withSource, live).catch((error) => say(messageOf(error)));
+  const trace = await pack(folder.path, output, options.withSource, live).then(
+    () => output,
+    (error) => {
+      say(messageOf(error));
+      return folder.path;
+    },
+  );
   if (problem !== undefined) say(problem);
-  return code;
+  return { code, trace };
 }
 
 /** A sentence when nothing was recorded, or only one of the two things that were to be. */

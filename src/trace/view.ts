@@ -42,6 +42,20 @@ export interface View {
   readonly unit: Unit;
 }
 
+/** A View as it is asked for: without a metric it means what is asked first of its memory, see query/parts.ts. */
+export type AskedView = Omit<View, 'metric'> & { readonly metric?: Metric };
+
+/** Dimensions that a View can filter by the names of their rows, and the list of it that does. */
+export const FACETS = {
+  kind: 'kinds',
+  heap: 'heaps',
+  type: 'types',
+  thread: 'threads',
+  module: 'modules',
+  process: 'processes',
+} as const satisfies Partial<Record<Dimension, keyof View>>;
+export type Facet = keyof typeof FACETS;
+
 export const DEFAULT_VIEW: View = {
   processes: [],
   from: 0,

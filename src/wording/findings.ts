@@ -21,7 +21,9 @@ export interface Section {
   readonly more?: string;
 }
 
-interface Statement {
+export interface Statement {
+  /** "Heap", "Type", … in front of a share. */
+  readonly label?: string;
   readonly text: string;
   /** What it is about, and for shares the dimension. */
   readonly about: Finding['about'];
@@ -71,7 +73,7 @@ const say =
   (finding: F): Statement => ({
     text: text(finding),
     about: finding.about,
-    ...(finding.about === 'share' && { dimension: finding.dimension }),
+    ...(finding.about === 'share' && { label: STEP_TITLES[finding.dimension], dimension: finding.dimension }),
     view: finding.view,
   });
 
@@ -121,17 +123,17 @@ function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAn
 }
 
 const STEP_TITLES: Record<Dimension, string> = {
-  process: 'Process:',
-  kind: 'Kind:',
-  heap: 'Heap:',
-  type: 'Type:',
-  thread: 'Thread:',
-  module: 'Module:',
-  function: 'Function:',
-  line: 'Line:',
+  process: 'Process',
+  kind: 'Kind',
+  heap: 'Heap',
+  type: 'Type',
+  thread: 'Thread',
+  module: 'Module',
+  function: 'Function',
+  line: 'Line',
 };
 
-/** "Type:  System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; without a dominant row the first few. */
+/** "System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; without a dominant row the first few. */
 function shareText({ dimension, rows, dominant, accuracy }: ShareFinding): string {
   const figures = (row: Row) => {
     const error = accuracy === 'unknown' ? '' : `, ${formatError(row.error)}`;
@@ -139,7 +141,7 @@ function shareText({ dimension, rows, dominant, accuracy }: ShareFinding): strin
   };
   const name = (row: Row) => `${rowName(row, dimension)}${row.function ? ` in ${row.function}` : ''}`;
   const shown = dominant ? rows.slice(0, 1) : rows;
-  return `${STEP_TITLES[dimension].padEnd(10)}${shown.map((row) => `${name(row)} ${figures(row)}`).join('; ')}`;
+  return shown.map((row) => `${name(row)} ${figures(row)}`).join('; ');
 }
 
 function heapText(finding: HeapFinding): string {

@@ -12,7 +12,7 @@ export function headline(answer: Answer<unknown>): string {
 }
 
 /** "shown 2.93 GiB of 3.01 GiB", "all 3.01 GiB". */
-function shownText({ total, whole, unit }: Pick<Answer, 'total' | 'whole' | 'unit'>): string {
+export function shownText({ total, whole, unit }: Pick<Answer, 'total' | 'whole' | 'unit'>): string {
   const figure = (amount: Answer['whole']) =>
     unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} objects`;
   // The two are sums in different orders, so they may differ by rounding.

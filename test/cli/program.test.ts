@@ -56,7 +56,7 @@ describe('wrong usage is one line on stderr and exit code 2', () => {
 
 test('help and version are no errors, and every command has examples', async () => {
   expect(await run(['--version'])).toEqual({ out: '1.2.3\n', err: '', code: 0 });
-  for (const command of ['run', 'attach', 'ps', 'report', 'top', 'tree', 'code', 'heap', 'timeline']) {
+  for (const command of ['run', 'attach', 'ps', 'report', 'top', 'tree', 'code', 'heap', 'timeline', 'view']) {
     const { out, code } = await run([command, '--help']);
     expect(out).toContain(`Examples:\n  memsurge ${command}`);
     expect(code).toBe(0);

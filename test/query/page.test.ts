@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { around } from '../../src/query/around.ts';
-import { FACETS, type Facet, facet } from '../../src/query/facet.ts';
+import { facet } from '../../src/query/facet.ts';
 import { lanes } from '../../src/query/lanes.ts';
 import { top } from '../../src/query/top.ts';
 import { type TreeRow, tree } from '../../src/query/tree.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
-import { DEFAULT_VIEW } from '../../src/trace/view.ts';
+import { DEFAULT_VIEW, FACETS, type Facet } from '../../src/trace/view.ts';
 import { shop, traces, views } from './traces.ts';
 
 // The questions that only the page asks.

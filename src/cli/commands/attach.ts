@@ -1,8 +1,9 @@
 import { Command } from 'commander';
 import { TraceError } from '../../trace/errors.ts';
 import { addNativeOptions, type NativeFlags } from '../native-options.ts';
+import type { Shell } from '../shell.ts';
 
-export function attachCommand(): Command {
+export function attachCommand(shell: Shell, version: string): Command {
   return addNativeOptions(new Command('attach'), 'off')
     .summary('record a running .NET process')
     .description(
@@ -14,15 +15,19 @@ export function attachCommand(): Command {
     .option('-d, --duration <time>', 'stop after this time, for example 30s, 500ms or 5m')
     .option('-o, --output <file>', 'trace to write (default: NAME-yyyymmdd-hhmmss.memsurge)')
     .option('--with-source', 'put the source text of the functions seen into the trace', false)
+    .option('--view', 'show the trace in the browser when the recording has stopped, until Ctrl-C', false)
     .addHelpText(
       'after',
-      '\nExamples:\n  memsurge attach shop\n  memsurge attach 4711 --duration 30s -o shop.memsurge\n  memsurge attach shop --native exact --duration 1m',
+      '\nExamples:\n  memsurge attach shop\n  memsurge attach 4711 --duration 30s -o shop.memsurge\n  memsurge attach shop --native exact --duration 1m\n  memsurge attach shop --duration 30s --view',
     )
     .action(async (target: string, options: AttachFlags) => {
       const { attach } = await import('../../record/attach.ts');
       const duration = options.duration === undefined ? undefined : parseDuration(options.duration);
       const { output, withSource, native: mode, sampleBytes } = options;
-      await attach({ target, duration, output, withSource, native: { mode, sampleBytes } });
+      const trace = await attach({ target, duration, output, withSource, native: { mode, sampleBytes } });
+      if (!options.view) return;
+      const { serveTraces } = await import('../serve-traces.ts');
+      await serveTraces([trace], { port: 0, openBrowser: true, version }, (text) => shell.err(`memsurge: ${text}`));
     });
 }
 
@@ -30,6 +35,7 @@ interface AttachFlags extends NativeFlags {
   readonly duration?: string;
   readonly output?: string;
   readonly withSource: boolean;
+  readonly view: boolean;
 }
 
 const MILLISECONDS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { type CodeAnswer, code } from '../../query/code.ts';
 import type { Row } from '../../query/rows.ts';
-import { messageOf } from '../../trace/errors.ts';
-import type { Trace } from '../../trace/tables.ts';
+import type { Source } from '../../read/source.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
 import { headline, rowName } from '../../wording/rows.ts';
 import { printJson, printWarnings } from '../print.ts';
@@ -36,6 +34,7 @@ Examples:
     .action(async (path: string, name: string, options: ViewOptions) => {
       const { trace, view } = await openView(shell, path, options);
       const answer = code(trace, view, name);
+      const { findSource } = await import('../../read/source.ts');
       const source = await findSource(trace, answer);
       if (options.json) {
         printJson(shell, withText(answer, source));
@@ -47,32 +46,6 @@ Examples:
       shell.out(formatCode(shell, answer, source.lines, options.limit ?? DEFAULT_LINES));
       printWarnings(shell, [...answer.warnings, ...source.warnings]);
     });
-}
-
-interface Source {
-  /** Undefined when the text was not found. */
-  readonly lines: readonly string[] | undefined;
-  readonly warnings: readonly string[];
-}
-
-/** The text of the function's file: from the trace, else from the path the symbols state. */
-async function findSource(trace: Trace, answer: CodeAnswer): Promise<Source> {
-  if (answer.path === '') {
-    const reason = `no source file is known for ${answer.function}: its module had no symbols (PDB) when it was recorded`;
-    return { lines: undefined, warnings: [reason] };
-  }
-  let text = trace.files.text[trace.files.path.indexOf(answer.path)];
-  try {
-    text ??= await readFile(answer.path, 'utf8');
-  } catch (error) {
-    const looked = `looked in the trace and at ${answer.path} (${messageOf(error)})`;
-    return { lines: undefined, warnings: [`source not found: ${looked}; record with --with-source to keep it`] };
-  }
-  const lines = text.split(/\r?\n/);
-  const last = Math.max(answer.lastLine, ...answer.rows.filter(isIn(answer)).map((row) => row.line ?? 0));
-  const warnings =
-    last > lines.length ? [`${answer.path} has changed since it was built: it ends before line ${last}`] : [];
-  return { lines, warnings };
 }
 
 const isIn = (answer: CodeAnswer) => (row: Row) => row.file === answer.path;

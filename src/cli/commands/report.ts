@@ -8,6 +8,8 @@ import { addViewOptions, FILTER_HELP, openView, shellWord, type ViewOptions, vie
 
 /** Processes with a sentence of their own; the rest are counted. */
 const DEFAULT_PROCESSES = 3;
+/** Of "Function:" and the like, with a gap. */
+const LABEL_WIDTH = 10;
 
 export function reportCommand(shell: Shell): Command {
   const command = new Command('report')
@@ -41,7 +43,10 @@ function reportText(shell: Shell, answers: readonly ReportAnswer[], path: string
   const { bold } = shell.colors;
   return sectionsOf(answers, processes)
     .map(({ title, statements, more }) => {
-      const lines = [...statements.map(({ text }) => text), ...(more === undefined ? [] : [more])];
+      const lines = [
+        ...statements.map(({ label, text }) => (label ? `${label}:`.padEnd(LABEL_WIDTH) + text : text)),
+        ...(more === undefined ? [] : [more]),
+      ];
       return [bold(title), ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join('\n');
     })
     .concat([bold('Look further'), ...nextCommands(answers, path).map((line) => `  ${line}`)].join('\n'))

@@ -1,7 +1,8 @@
 import { Command } from 'commander';
 import { addNativeOptions, type NativeFlags } from '../native-options.ts';
+import type { Shell } from '../shell.ts';
 
-export function runCommand(): Command {
+export function runCommand(shell: Shell, version: string): Command {
   return addNativeOptions(new Command('run'), 'sampled')
     .summary('start a program and record it')
     .description(
@@ -11,6 +12,7 @@ export function runCommand(): Command {
     .argument('<command...>', 'the program and its arguments')
     .option('-o, --output <file>', 'trace to write (default: PROGRAM-yyyymmdd-hhmmss.memsurge)')
     .option('--with-source', 'put the source text of the functions seen into the trace', false)
+    .option('--view', 'show the trace in the browser when the program has ended, until Ctrl-C', false)
     .passThroughOptions()
     .addHelpText(
       'after',
@@ -18,15 +20,22 @@ export function runCommand(): Command {
         '  memsurge run -- dotnet run\n' +
         '  memsurge run -o shop.memsurge -- ./bin/Release/net10.0/shop --port 8080\n' +
         '  memsurge run -- dotnet build -c Release\n' +
-        '  memsurge run --native exact -- ./server --port 8080',
+        '  memsurge run --native exact -- ./server --port 8080\n' +
+        '  memsurge run --view -- dotnet run',
     )
-    .action(async (command: string[], { output, withSource, native, sampleBytes }: RunFlags) => {
+    .action(async (command: string[], { output, withSource, view, native, sampleBytes }: RunFlags) => {
       const { run } = await import('../../record/run.ts');
-      process.exitCode = await run({ command, output, withSource, native: { mode: native, sampleBytes } });
+      const { code, trace } = await run({ command, output, withSource, native: { mode: native, sampleBytes } });
+      process.exitCode = code;
+      if (!view) return;
+      const { serveTraces } = await import('../serve-traces.ts');
+      // Standard output is the program's.
+      await serveTraces([trace], { port: 0, openBrowser: true, version }, (text) => shell.err(`memsurge: ${text}`));
     });
 }
 
 interface RunFlags extends NativeFlags {
   readonly output?: string;
   readonly withSource: boolean;
+  readonly view: boolean;
 }

@@ -1,0 +1,94 @@
+import { signal } from '@preact/signals';
+import type { JSX } from 'preact';
+import type { GcRow, GenerationRow } from '../../query/heap.ts';
+import { formatBytes, formatTime } from '../../wording/figures.ts';
+import { useAnswer } from '../answers.ts';
+import { view } from '../place.ts';
+import { exactText } from '../widgets/figures.tsx';
+import { type Column, Grid } from '../widgets/grid.tsx';
+import { Refusal } from '../widgets/refusal.tsx';
+
+const GCS = 500;
+const selected = signal('');
+
+/** The GC heap by generation after the last collection, and the collections. */
+export function Heap(): JSX.Element {
+  const asked = useAnswer('heap', () => ({ view: view.value, limit: GCS }));
+  const { answer, error, waiting } = asked.value;
+  if (error !== undefined) return <Refusal text={error} />;
+  if (answer === undefined) return <p class="empty">{waiting ? 'Adding up …' : ''}</p>;
+  if (answer.gcCount === 0) {
+    return (
+      <p class="empty">
+        No garbage collection ended in this view, so the GC heap was never measured. Choose a longer stretch of time.
+      </p>
+    );
+  }
+  const left = answer.gcCount - answer.gcs.length;
+  return (
+    <div class="two">
+      <section class="short">
+        <h2>GC heap after the last collection, by generation</h2>
+        <Grid
+          label="generations"
+          columns={GENERATION_COLUMNS}
+          rows={answer.rows.map((row) => ({ key: row.name, row }))}
+          selected={selected.value}
+          onSelect={(_, key) => {
+            selected.value = key;
+          }}
+          empty=""
+        />
+      </section>
+      <section>
+        <h2>
+          Garbage collections
+          {left > 0 && `: ${answer.gcs.length} of ${answer.gcCount}, the first, the largest and the last among them`}
+        </h2>
+        <Grid
+          label="garbage collections"
+          columns={GC_COLUMNS}
+          rows={answer.gcs.map((row, i) => ({ key: `gc ${i}`, row }))}
+          selected={selected.value}
+          onSelect={(_, key) => {
+            selected.value = key;
+          }}
+          empty=""
+        />
+      </section>
+    </div>
+  );
+}
+
+function bytesColumn<R>(title: string, value: (row: R) => number | null, hint?: string): Column<R> {
+  return {
+    title,
+    width: '6.5em',
+    number: true,
+    text: (row) => (value(row) === null ? '?' : formatBytes(value(row)!)),
+    value,
+    hint: (row) => hint ?? (value(row) === null ? 'the trace does not say' : exactText('bytes', value(row)!)),
+  };
+}
+
+const GENERATION_COLUMNS: Column<GenerationRow>[] = [
+  { title: 'Generation', width: '8em', text: (row) => row.name },
+  bytesColumn('Size', (row) => row.bytes),
+  bytesColumn('In use', (row) => row.inUse),
+  bytesColumn('Free', (row) => row.free),
+  bytesColumn('Promoted', (row) => row.promoted),
+];
+
+const GC_COLUMNS: Column<GcRow>[] = [
+  { title: 'GC', width: '4em', number: true, text: (row) => String(row.number), value: (row) => row.number },
+  { title: 'End', width: '6em', number: true, text: (row) => formatTime(row.end), value: (row) => row.end },
+  { title: 'Gen', width: '3em', number: true, text: (row) => String(row.depth), value: (row) => row.depth },
+  { title: 'Type', width: '7em', text: (row) => row.type },
+  { title: 'Pause', width: '6em', number: true, text: (row) => formatTime(row.pause), value: (row) => row.pause },
+  bytesColumn('In use', (row) => row.inUse),
+  bytesColumn('Free', (row) => row.free),
+  bytesColumn('Promoted', (row) => row.promoted),
+  bytesColumn('Committed', (row) => row.committed),
+  { title: 'Reason', width: '10em', text: (row) => row.reason },
+  { title: 'Process', width: '1fr', text: (row) => row.process },
+];

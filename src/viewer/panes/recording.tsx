@@ -1,0 +1,100 @@
+import type { ComponentChildren, JSX } from 'preact';
+import { KIND_LABELS } from '../../trace/kinds.ts';
+import type { AllocationSource, NativeSource } from '../../trace/tables.ts';
+import { formatBytes, formatCount, formatShare, formatTime } from '../../wording/figures.ts';
+import { useAnswer } from '../answers.ts';
+import { view } from '../place.ts';
+import { serverVersion } from '../traces.ts';
+import { Refusal } from '../widgets/refusal.tsx';
+
+const MANAGED: Record<AllocationSource, string> = {
+  exact: 'exact: every allocation was seen',
+  'allocation-sampled': 'sampled at random: unbiased, each figure has its error',
+  'allocation-tick': 'sampled about every 100 KiB in turn: the error supposes no periodic pattern',
+  'allocation-tick-without-size': 'sampled about every 100 KiB, without sizes: no error is known',
+  none: 'not recorded',
+};
+const NATIVE: Record<NativeSource, string> = {
+  exact: 'exact: every allocation was counted; no event times',
+  sampled: 'sampled at random by bytes: unbiased, each figure has its error',
+  none: 'not recorded',
+};
+
+/** What was recorded and how, what was lost, and what the trace cannot know. */
+export function Recording(): JSX.Element {
+  const asked = useAnswer('facts', () => ({ view: view.value }));
+  const { answer, error } = asked.value;
+  if (error !== undefined) return <Refusal text={error} />;
+  if (answer === undefined) return <p class="empty" />;
+  const { recording, processes, kinds, counts, warnings } = answer;
+  return (
+    <div class="recording">
+      <section>
+        <h2>What the trace cannot know</h2>
+        {warnings.length === 0 && <p>Nothing is known to be missing.</p>}
+        <ul>
+          {warnings.map((text) => (
+            <li key={text}>⚠ {text}</li>
+          ))}
+        </ul>
+      </section>
+      <section>
+        <h2>Recording</h2>
+        <dl>
+          <Fact name="file">{recording.path}</Fact>
+          <Fact name="made by">
+            {recording.source === 'memsurge' ? `memsurge ${recording.mode}` : `another tool (${recording.source})`}
+          </Fact>
+          <Fact name="began">{new Date(recording.startedAt).toLocaleString()}</Fact>
+          <Fact name="lasted">{formatTime(recording.duration)}</Fact>
+          <Fact name="kinds of memory">{kinds.map((kind) => KIND_LABELS[kind]).join(', ') || 'none yet'}</Fact>
+          <Fact name="mean between samples">
+            {recording.samplingMeanBytes > 0 ? formatBytes(recording.samplingMeanBytes) : 'no samples'}
+          </Fact>
+          <Fact name="runtime events">
+            {formatCount(recording.events)} read, {formatCount(recording.eventsLost)} lost
+          </Fact>
+          <Fact name="managed frames">{named(recording.frames, recording.framesUnresolved)}</Fact>
+          <Fact name="native frames">{named(recording.nativeFrames, recording.nativeFramesUnresolved)}</Fact>
+          <Fact name="holds">
+            {formatCount(counts.allocations)} allocation rows, {formatCount(counts.stacks)} stack nodes,{' '}
+            {formatCount(counts.functions)} functions, {formatCount(counts.types)} types, {formatCount(counts.threads)}{' '}
+            threads, {formatCount(counts.gcs)} garbage collections
+          </Fact>
+          <Fact name="shown by">memsurge {serverVersion.value}</Fact>
+        </dl>
+      </section>
+      {processes.map((process) => (
+        <section key={process.label}>
+          <h2>{process.label}</h2>
+          <dl>
+            <Fact name="command line">
+              <code>{process.commandLine || 'not known'}</code>
+            </Fact>
+            <Fact name="runtime">{process.runtime || 'none known'}</Fact>
+            <Fact name="observed">
+              {formatTime(process.start)} – {formatTime(process.end)}
+              {process.exit !== '' && `, ${process.exit}`}
+            </Fact>
+            <Fact name="managed memory">{MANAGED[process.allocationSource]}</Fact>
+            <Fact name="native memory">{NATIVE[process.nativeSource]}</Fact>
+          </dl>
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function named(frames: number, unresolved: number): string {
+  if (frames === 0) return 'none';
+  return `${formatCount(frames)}, ${formatShare((frames - unresolved) / frames)} of them with a name`;
+}
+
+function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }): JSX.Element {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

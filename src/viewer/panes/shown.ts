@@ -1,0 +1,9 @@
+import type { ReadonlySignal } from '@preact/signals';
+import type { Answer } from '../../query/rows.ts';
+import { type Asked, useAnswer } from '../answers.ts';
+import { view } from '../place.ts';
+
+/** How much the view shows, of what whole, with what error and which warnings. */
+export function useShown(): ReadonlySignal<Asked<Answer>> {
+  return useAnswer('top', () => ({ view: view.value, by: 'kind', limit: 20 }));
+}
