@@ -85,6 +85,7 @@ export function traceWarnings(trace: Trace): string[] {
 
 /** What the way the allocations were observed means for the figures. */
 function sourceWarnings(trace: Trace): string[] {
+  if (trace.recording.preview) return ['the trace is still being read: who allocated is not known yet'];
   const { allocationSource, nativeSource } = trace.processes;
   const warnings: string[] = [];
   if (![...allocationSource, ...nativeSource].some((source) => source !== 'none')) {

@@ -33,7 +33,10 @@ export interface ProcessInput {
 }
 
 /** What the recording says of itself; the rest of Recording is counted here. */
-export type RecordingFacts = Pick<Recording, 'source' | 'path' | 'startedAt' | 'mode' | 'events' | 'eventsLost'> & {
+export type RecordingFacts = Pick<
+  Recording,
+  'source' | 'path' | 'startedAt' | 'mode' | 'events' | 'eventsLost' | 'preview'
+> & {
   /** Monotonic ns of time 0 and of the end. */
   readonly startTime: number;
   readonly endTime: number;
@@ -77,6 +80,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
     eventsLost: facts.eventsLost,
     ...totals,
     samplingMeanBytes: SAMPLING_MEAN_BYTES,
+    ...(facts.preview && { preview: true }),
     warnings: [...facts.warnings, ...unresolvedWarning(totals)],
   });
 }

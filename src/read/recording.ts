@@ -44,7 +44,7 @@ export async function readRecording(file: TraceFile, options: ReadOptions = {}):
   }
   const seen = [];
   for (const process of manifest.processes) seen.push(await readSeen(file, process, manifest));
-  options.onPreview?.({ facts: factsOf(file, seen, [], warnings), processes: seen });
+  options.onPreview?.({ facts: { ...factsOf(file, seen, [], warnings), preview: true }, processes: seen });
 
   const progress = byteProgress(sizeOfStreams(file), options.onProgress ?? (() => {}));
   const captures: StreamCapture[] = [];

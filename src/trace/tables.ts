@@ -215,6 +215,8 @@ export interface Recording {
   readonly nativeFramesUnresolved: number;
   /** Mean bytes between samples of the sampled sources. */
   readonly samplingMeanBytes: number;
+  /** Set while the trace is still being read: its allocations, collections and names are to come. */
+  readonly preview?: true;
   /** Plain sentences: losses, cuts, blind spots. Shown with every answer. */
   readonly warnings: readonly string[];
 }

@@ -3,10 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { tunnelLine } from '../../src/cli/serve-traces.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
+import { samplePath } from '../support/samples.ts';
 import { writeNettrace, writeRecording } from '../support/traces.ts';
 
 const folder = await scratchFolder();
@@ -24,6 +25,15 @@ async function visit(
   const { traces } = (await response.json()) as { traces: { name: string }[] };
   child.kill(signal);
   return { traces, ...(await finished) };
+}
+
+/** The same with its standard error as the output that is looked at. */
+function onStderr(command: ReturnType<typeof startMemsurge>): ReturnType<typeof startMemsurge> {
+  let stderr = '';
+  command.child.stderr?.on('data', (text) => {
+    stderr += text;
+  });
+  return { ...command, output: () => stderr };
 }
 
 const hasEnded = (child: ChildProcess) => child.exitCode !== null || child.signalCode !== null;
@@ -81,26 +91,24 @@ describe('view', () => {
   });
 });
 
+test('attach --view shows the trace when the recording has stopped, and the process goes on', async () => {
+  const target = start(samplePath('exits'), ['wait']);
+  onTestFinished(() => void target.child.kill('SIGKILL'));
+  await until(() => target.output().includes('ready'));
+  const output = join(folder, 'attached.memsurge');
+  const args = ['attach', String(target.child.pid), '--duration', '500ms', '--view', '-o', output];
+  const ended = await visit(onStderr(startMemsurge(...args)), 'SIGINT');
+  expect(ended.traces.map(({ name }) => name)).toEqual(['attached.memsurge']);
+  expect({ status: ended.status, stdout: ended.stdout }).toEqual({ status: 0, stdout: '' });
+  expect(hasEnded(target.child)).toBe(false);
+});
+
 describe('run', () => {
   test('--view shows the trace when the program has ended, and passes on its exit code', async () => {
     const output = join(folder, 'run.memsurge');
-    const command = startMemsurge(
-      'run',
-      '--native',
-      'off',
-      '--view',
-      '-o',
-      output,
-      '--',
-      'sh',
-      '-c',
-      'echo ours; exit 3',
-    );
-    let stderr = '';
-    command.child.stderr?.on('data', (text) => {
-      stderr += text;
-    });
-    const ended = await visit({ ...command, output: () => stderr }, 'SIGINT');
+    const program = ['sh', '-c', 'echo ours; exit 3'];
+    const command = startMemsurge('run', '--native', 'off', '--view', '-o', output, '--', ...program);
+    const ended = await visit(onStderr(command), 'SIGINT');
     expect(ended.traces.map(({ name }) => name)).toEqual(['run.memsurge']);
     expect(ended.stdout).toBe('ours\n');
     expect(ended.status).toBe(3);

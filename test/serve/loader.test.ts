@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
+import { facts } from '../../src/query/facts.ts';
 import type { LoaderMessage } from '../../src/serve/messages.ts';
 import type { Trace } from '../../src/trace/tables.ts';
+import { DEFAULT_VIEW } from '../../src/trace/view.ts';
 import { scratchFolder } from '../support/memsurge.ts';
 import { writeNettrace, writeRecording } from '../support/traces.ts';
 import { built } from './support.ts';
@@ -33,7 +35,9 @@ test('a recording is shown without its allocations before its streams are read',
   expect(preview.allocations.length).toBe(0);
   expect(whole.allocations.length).toBeGreaterThan(50);
   expect(preview.processes).toMatchObject({ name: ['fixture'], commandLine: ['fixture --all'], exit: ['exit code 0'] });
-  expect(preview.recording).toMatchObject({ duration: 2e9, warnings: ['a warning of the recorder'] });
+  expect(preview.recording).toMatchObject({ duration: 2e9, warnings: ['a warning of the recorder'], preview: true });
+  expect(whole.recording).not.toHaveProperty('preview');
+  expect(facts(preview, DEFAULT_VIEW).warnings).toContainEqual(expect.stringContaining('still being read'));
   expect(preview.series).toEqual(whole.series.filter(({ name }) => name === 'rss'));
   expect([...preview.series[0].value]).toEqual([1000, 2000]);
 });
