@@ -1,7 +1,7 @@
 import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { answer, figuresOf, sumByStack } from './answer.ts';
-import { inclusiveByFunction, oneFunction } from './functions.ts';
+import { inclusiveByFunction, oneFunction, sumSubtrees } from './functions.ts';
 import { fileName, moduleOfFunction } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
@@ -16,6 +16,11 @@ export interface CodeAnswer extends Answer {
   /** First and last line known of it, 1-based; 0 when not known. */
   readonly firstLine: number;
   readonly lastLine: number;
+  /**
+   * What other lines of the same file allocated, themselves or by what they called; in line order. They are no parts of
+   * the total, and overlap where one calls another.
+   */
+  readonly others: readonly Row[];
 }
 
 /**
@@ -31,6 +36,7 @@ export function code(trace: Trace, view: View, text: string): CodeAnswer {
   const byFrame = sumByFrame(trace, fn, byStack);
   const total = totalOf(byFrame);
   const file = trace.functions.file[fn];
+  const others = file === NONE ? [] : otherLines(trace, view, fn, sumSubtrees(trace, byStack), total);
   return {
     ...answer(trace, view, total, lineRows(trace, view, byFrame, total), selection.warnings),
     function: trace.functions.name[fn],
@@ -38,6 +44,7 @@ export function code(trace: Trace, view: View, text: string): CodeAnswer {
     path: file === NONE ? '' : trace.files.path[file],
     firstLine: trace.functions.firstLine[fn],
     lastLine: trace.functions.lastLine[fn],
+    others,
   };
 }
 
@@ -53,6 +60,29 @@ function sumByFrame(trace: Trace, fn: FunctionIndex, byStack: Sums): Sums {
     if (here !== NONE) addSums(sums, here, byStack, stack + 1);
   }
   return sums;
+}
+
+/** Rows of the lines of the file of `fn` that belong to other functions; a line counts once per stack. */
+function otherLines(trace: Trace, view: View, fn: FunctionIndex, subtree: Sums, total: Sums): Row[] {
+  const { stacks, frames, functions } = trace;
+  const file = functions.file[fn];
+  const sums: Sums = new Float64Array(frames.length * WIDTH);
+  /** Innermost stack node of the file up to a stack slot, NONE where there is none. */
+  const inFile = new Int32Array(stacks.length + 1).fill(NONE);
+  const standsFurtherOut = (stack: number): boolean => {
+    const line = frames.line[stacks.frame[stack]];
+    let outer = inFile[stacks.prefix[stack] + 1];
+    while (outer !== NONE && frames.line[stacks.frame[outer]] !== line) outer = inFile[stacks.prefix[outer] + 1];
+    return outer !== NONE;
+  };
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const frame = stacks.frame[stack];
+    const isHere = frames.file[frame] === file && frames.line[frame] > 0;
+    inFile[stack + 1] = isHere ? stack : inFile[stacks.prefix[stack] + 1];
+    if (!isHere || frames.function[frame] === fn || standsFurtherOut(stack)) continue;
+    addSums(sums, frame, subtree, stack + 1);
+  }
+  return lineRows(trace, view, sums, total);
 }
 
 function lineRows(trace: Trace, view: View, byFrame: Sums, total: Sums): Row[] {

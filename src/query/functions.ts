@@ -59,22 +59,30 @@ export function oneFunction(trace: Trace, text: string, inclusive: Sums, unit: U
   );
 }
 
-/** Sums per function of the stacks that hold it, in two passes over the trie: subtrees upward, then by function. */
+/** Sums per stack slot with those of the stacks that continue it. */
+export function sumSubtrees(trace: Trace, byStack: Sums): Sums {
+  const { prefix, length } = trace.stacks;
+  const subtree = byStack.slice();
+  // A prefix has a smaller number, so a stack is complete when it is reached.
+  for (let stack = length - 1; stack >= 0; stack--) {
+    if (prefix[stack] !== NONE && subtree[(stack + 1) * WIDTH + ROWS] > 0) {
+      addSums(subtree, prefix[stack] + 1, subtree, stack + 1);
+    }
+  }
+  return subtree;
+}
+
+/** Sums per function of the stacks that hold it: of each stack's subtree where the function first stands on it. */
 export function inclusiveByFunction(trace: Trace, hideSystem: boolean, byStack: Sums): Sums {
   const { stacks, frames } = trace;
   const { firstOccurrence, systemFunctions, functionGroups } = derived(trace);
-  const subtree = byStack.slice();
+  const subtree = sumSubtrees(trace, byStack);
   const groups = functionGroups(hideSystem);
   const sums: Sums = new Float64Array(groups.length * WIDTH);
-  // A prefix has a smaller number, so a stack is complete when it is reached.
-  for (let stack = stacks.length - 1; stack >= 0; stack--) {
-    const slot = stack + 1;
-    if (subtree[slot * WIDTH + ROWS] === 0) continue;
-    const fn = frames.function[stacks.frame[stack]];
-    if (firstOccurrence[slot] === 1 && !(hideSystem && systemFunctions[fn] === 1)) {
-      addSums(sums, fn, subtree, slot);
-    }
-    if (stacks.prefix[stack] !== NONE) addSums(subtree, stacks.prefix[stack] + 1, subtree, slot);
+  for (let slot = 1; slot <= stacks.length; slot++) {
+    if (firstOccurrence[slot] === 0 || subtree[slot * WIDTH + ROWS] === 0) continue;
+    const fn = frames.function[stacks.frame[slot - 1]];
+    if (!(hideSystem && systemFunctions[fn] === 1)) addSums(sums, fn, subtree, slot);
   }
   for (let slot = 0; slot < groups.ofSlot.length; slot++) {
     if (groups.ofSlot[slot] >= trace.functions.length) addSums(sums, groups.ofSlot[slot], byStack, slot);

@@ -55,6 +55,7 @@ export function createApp({ token, version, traces, pool, viewer }: Served): Hon
         host: c.req.header('host'),
         origin: c.req.header('origin'),
         fetchSite: c.req.header('sec-fetch-site'),
+        fetchMode: c.req.header('sec-fetch-mode'),
       },
       token,
     );

@@ -7,6 +7,7 @@ export interface Incoming {
   readonly host: string | undefined;
   readonly origin: string | undefined;
   readonly fetchSite: string | undefined;
+  readonly fetchMode: string | undefined;
 }
 
 export interface Refusal {
@@ -22,12 +23,18 @@ const OWN_HOST = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
  * the URL may see it: no page of another site (Origin, Sec-Fetch-Site), none that turned its name into our address (Host),
  * no other user of the machine (token, the first segment of the path).
  */
-export function refusal({ method, path, host, origin, fetchSite }: Incoming, token: string): Refusal | undefined {
+export function refusal(
+  { method, path, host, origin, fetchSite, fetchMode }: Incoming,
+  token: string,
+): Refusal | undefined {
   if (host === undefined || !OWN_HOST.test(host)) {
     return { status: 403, text: 'This server answers to localhost and 127.0.0.1 only.' };
   }
   const isForeign = origin !== undefined && origin !== `http://${host}`;
-  if (isForeign || (fetchSite !== undefined && fetchSite !== 'same-origin' && fetchSite !== 'none')) {
+  const isOwn = fetchSite === undefined || fetchSite === 'same-origin' || fetchSite === 'none';
+  // A link may be followed from anywhere, for example from a terminal in a browser, but to the page only.
+  const isLink = fetchMode === 'navigate' && path.split('/').length <= 3;
+  if (isForeign || !(isOwn || isLink)) {
     return { status: 403, text: 'This server answers its own page only.' };
   }
   if (!isSame(path.split('/')[1], token)) return { status: 404, text: NOT_FOUND };

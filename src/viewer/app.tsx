@@ -25,6 +25,10 @@ const tab = computed(() => place.value.tab);
 /** One screen: what is looked at above, when below it, then filters, the pane of the tab, and the code. */
 export function App(): JSX.Element {
   useEffect(() => bindKeys(...globalKeys()), []);
+  const name = trace.value?.name;
+  useEffect(() => {
+    document.title = name === undefined ? 'memsurge' : `${name} · memsurge`;
+  }, [name]);
   const { timeline, filters, code, codeBelow } = sizes.value;
   const columns = `${filters}px 5px minmax(0, 1fr) 5px ${code}px`;
   return (

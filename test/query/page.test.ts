@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { around } from '../../src/query/around.ts';
+import { code } from '../../src/query/code.ts';
 import { facet } from '../../src/query/facet.ts';
 import { lanes } from '../../src/query/lanes.ts';
 import { top } from '../../src/query/top.ts';
@@ -142,4 +143,22 @@ test('a search shows the rows that hold its text and leaves the rest to "other"'
 test('functions come by what they allocated themselves, or with what they called', () => {
   const first = (order: 'own' | 'total') => top(shop(), DEFAULT_VIEW, 'function', 1, { order }).rows[0].name;
   expect([first('own'), first('total')]).toEqual(['Shop.Program.LoadCustomerAttachments', 'Shop.Program.Main']);
+});
+
+test('the code of a function comes with what other lines of its file allocated, each once per stack', () => {
+  const trace = traceFromText(`
+1s  worker  soh  T  100      app!Main (/a.cs:9) > app!Load (/a.cs:20) > app!Load (/a.cs:21)
+2s  worker  soh  T  10       app!Main (/a.cs:9) > app!Main (/a.cs:9) > app!Other (/b.cs:1) > app!Load (/a.cs:20)
+3s  worker  soh  T  1        app!Main (/a.cs:12)
+`);
+  const { rows, others } = code(trace, DEFAULT_VIEW, 'Load');
+  const lines = (found: typeof rows) => found.map(({ line, bytes, file }) => [file, line, bytes]);
+  expect(lines(rows)).toEqual([
+    ['/a.cs', 20, 10],
+    ['/a.cs', 21, 100],
+  ]);
+  expect(lines(others)).toEqual([
+    ['/a.cs', 9, 110],
+    ['/a.cs', 12, 1],
+  ]);
 });

@@ -187,6 +187,12 @@ describe('answers only who may see', () => {
     expect(await status({ 'sec-fetch-site': 'same-site' })).toBe(403);
   });
 
+  test('a link from elsewhere leads to the page, and to nothing else', async () => {
+    const link = { 'sec-fetch-site': 'cross-site', 'sec-fetch-mode': 'navigate' };
+    expect((await get(server.url, '', link)).status).not.toBe(403);
+    expect((await get(server.url, 'api/traces', link)).status).toBe(403);
+  });
+
   test('only GET and HEAD', async () => {
     for (const method of ['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE']) {
       expect([method, (await get(server.url, 'api/traces', {}, method)).status]).toEqual([method, 405]);

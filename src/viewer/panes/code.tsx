@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Row } from '../../query/rows.ts';
 import type { CodeWithSource } from '../../serve/api.ts';
+import type { Unit } from '../../trace/view.ts';
 import { formatShare } from '../../wording/figures.ts';
 import { useAnswer } from '../answers.ts';
 import { highlightLines } from '../highlight.ts';
@@ -40,17 +41,20 @@ function FunctionCode({ answer }: { readonly answer: CodeWithSource }): JSX.Elem
   const here = answer.rows.filter((row) => row.file === answer.path && row.line !== undefined);
   const elsewhere = answer.rows.filter((row) => !here.includes(row));
   const hot = [...here].sort((a, b) => b.share - a.share);
+  const others = answer.others.filter((row) => !here.some(({ line }) => line === row.line));
   useEffect(() => showLine(body.current, hot[0]?.line), [answer, lines]);
   useEffect(() => {
-    let at = 0;
-    const step = (by: number) => {
-      if (hot.length === 0) return;
-      at = (at + by + hot.length) % hot.length;
-      showLine(body.current, hot[at].line);
+    const stepper = (lines: readonly Row[], at: number) => (by: number) => {
+      if (lines.length === 0) return;
+      at = (at + by + lines.length) % lines.length;
+      showLine(body.current, lines[at].line);
     };
+    const ofFunction = stepper(hot, 0);
+    const ofFile = stepper(others, -1);
     return bindKeys(
-      { keys: ['n'], does: 'go to the next hot line of the code', run: () => step(1) },
-      { keys: ['p'], does: 'go to the hot line before it', run: () => step(-1) },
+      { keys: ['n'], does: 'go to the next hot line of the function', run: () => ofFunction(1) },
+      { keys: ['p'], does: 'go to the hot line before it', run: () => ofFunction(-1) },
+      { keys: ['o'], does: 'go to the next line of the file that allocated in other functions', run: () => ofFile(1) },
     );
   }, [answer]);
   return (
@@ -60,7 +64,8 @@ function FunctionCode({ answer }: { readonly answer: CodeWithSource }): JSX.Elem
       </h2>
       <p class="path">
         {answer.path}
-        {hot.length > 1 && <span class="dim"> · {hot.length} allocating lines: n and p go from one to the next</span>}
+        {hot.length > 1 && ` · ${hot.length} allocating lines: n and p go from one to the next`}
+        {others.length > 0 && ` · ${others.length} more in other functions: o`}
       </p>
       {lines === undefined && <NoSource answer={answer} />}
       {elsewhere.length > 0 && (
@@ -80,6 +85,7 @@ function FunctionCode({ answer }: { readonly answer: CodeWithSource }): JSX.Elem
                 number={i + 1}
                 html={line}
                 row={here.find((row) => row.line === i + 1)}
+                other={others.find((row) => row.line === i + 1)}
                 answer={answer}
               />
             ))
@@ -95,21 +101,32 @@ interface SourceLineProps {
   readonly number: number;
   readonly html: string;
   readonly row: Row | undefined;
+  /** What the line allocated as part of another function. */
+  readonly other?: Row | undefined;
   readonly answer: CodeWithSource;
 }
 
-function SourceLine({ number, html, row, answer }: SourceLineProps): JSX.Element {
+function SourceLine({ number, html, row, other, answer }: SourceLineProps): JSX.Element {
   const inFunction = number >= answer.firstLine && number <= answer.lastLine;
+  const shown = row ?? other;
   return (
     <div class={`line${row ? ' hot' : ''}${inFunction ? ' inside' : ''}`} data-line={number}>
-      <span class="number figure" title={row && exactText(answer.unit, row[answer.unit])}>
-        {row && `${figureText(answer.unit, row)}${row.near ? ' ≈' : ''}`}
+      <span
+        class={`number figure${row ? '' : ' dim'}`}
+        title={shown && marginHint(shown, row !== undefined, answer.unit)}
+      >
+        {shown && `${figureText(answer.unit, shown)}${shown.near ? ' ≈' : ''}`}
       </span>
       <span class="line-bar">{row && <Bar share={row.share} />}</span>
       <span class="number line-number">{number}</span>
       <code dangerouslySetInnerHTML={{ __html: html }} />
     </div>
   );
+}
+
+function marginHint(row: Row, isOwn: boolean, unit: Unit): string {
+  const near = row.near ? '\n≈ optimised code keeps few line marks: the line is near, not surely it' : '';
+  return `${exactText(unit, row[unit])}${isOwn ? '' : '\nin another function of this file, which may be part of what is shown here too'}${near}`;
 }
 
 function showLine(body: HTMLElement | null, line: number | undefined): void {
