@@ -89,7 +89,7 @@ function leaveOutUnreleasable(trace: Trace, view: View, warnings: string[]): boo
 function noReleases(metric: Metric): string {
   return (
     `the metric "${metric}" needs to know when memory was released, which this trace did not record; ` +
-    'use --metric allocated, and "memsurge heap" for what the GC still held'
+    'use the metric "allocated", and the GC heap ("memsurge heap") for what was still held'
   );
 }
 
@@ -141,12 +141,12 @@ function countedParts(trace: Trace, view: View): Part[] {
     case 'peak':
       if (fromStart && toEnd) return [inRange(peak, 0, to, 1)];
       throw new TraceError(
-        'the peak of exact native recording is known for the whole recording only: leave out --from and --to',
+        'the peak of exact native recording is known for the whole recording only: leave out the range of time',
       );
   }
   throw new TraceError(
     `exact native recording keeps no event times, so "${metric}" needs a range that begins with the recording or ends ` +
-      'with it; leave out --from or --to, use --metric net, or record with --native sampled',
+      'with it; leave out its end or its beginning, use the metric "net", or record with --native sampled',
   );
 }
 

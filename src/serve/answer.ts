@@ -12,7 +12,7 @@ import { QUESTIONS } from './questions.ts';
 
 /**
  * The HTTP answer to one question, `search` being the query string: the View's parameters and the question's own. Never
- * throws: 400 says which parameter is wrong, 404 that there is no such question, 422 what this trace cannot answer.
+ * throws: 400 says which parameter is wrong, 404 that there is no such question, 200 what this trace cannot answer.
  */
 export async function answerQuestion(
   { generation, trace }: { readonly generation: number; readonly trace: Trace },
@@ -23,7 +23,7 @@ export async function answerQuestion(
     const ask = prepare(trace, name, search);
     return { status: 200, body: JSON.stringify({ generation, answer: await ask() }) };
   } catch (error) {
-    const status = error instanceof BadRequest ? error.status : error instanceof TraceError ? 422 : 500;
+    const status = error instanceof BadRequest ? error.status : error instanceof TraceError ? 200 : 500;
     return { status, body: JSON.stringify({ error: lineOf(error) }) };
   }
 }

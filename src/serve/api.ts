@@ -7,7 +7,8 @@ import type { QUESTIONS } from './questions.ts';
  *
  * - `GET api/traces` answers {@link TraceList}.
  * - `GET api/traces/ID/QUESTION?…` answers {@link Answered}, or {@link Refused} with status 400 (a wrong parameter), 404 (no
- *   such trace or question), 409 (nothing of the trace is loaded yet), 422 (what this trace cannot answer). Parameters
+ *   such trace or question), 409 (nothing of the trace is loaded yet). What this trace cannot answer is an answer: a
+ *   {@link Refused} with status 200, since a browser notes every other one as an error. Parameters
  *   are those of the View (see trace/view-params.ts) and the question's own ({@link ParamsOf}).
  *
  * JSON has no Infinity and no NaN: where an answer's types say number, such a figure is null. A View without an end has

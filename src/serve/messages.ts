@@ -21,7 +21,7 @@ export interface Job {
 
 /** From a query worker: the HTTP status and the JSON text. */
 export interface Reply {
-  readonly status: 200 | 400 | 404 | 409 | 422 | 500 | 503;
+  readonly status: 200 | 400 | 404 | 409 | 500 | 503;
   readonly body: string;
 }
 

@@ -343,7 +343,7 @@ describe('every reading command', () => {
     for (const make of [topCommand, treeCommand, timelineCommand, reportCommand]) {
       const { err, code } = await runOn(shop(), make, ['--metric', 'live']);
       expect(err).toMatch(
-        /^memsurge: the metric "live" needs to know when memory was released.*--metric allocated.*\n$/,
+        /^memsurge: the metric "live" needs to know when memory was released.*the metric "allocated".*\n$/,
       );
       expect(code).toBe(2);
     }

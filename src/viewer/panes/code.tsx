@@ -21,7 +21,7 @@ export function Code(): JSX.Element {
   const asked = useAnswer('code', () => (place.value.fn === '' ? undefined : { view: view.value, of: place.value.fn }));
   const { answer, error } = asked.value;
   return (
-    <aside class="code" aria-label="code">
+    <aside class={`code${place.value.fn === '' ? ' no-code' : ''}`} aria-label="code">
       {place.value.fn === '' && (
         <p class="empty">
           Select a function to see its source with the bytes of each line: in Findings, the call tree, Hotspots or the

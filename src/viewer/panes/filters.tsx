@@ -78,7 +78,7 @@ function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
           }}
         />
       )}
-      {error && <p class="refusal">{error}</p>}
+      {error && <p class="empty">cannot be counted so</p>}
       <ul>
         {rows.map((row) => (
           <li key={row.other ? '\u0000other' : row.name}>

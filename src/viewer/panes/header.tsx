@@ -57,7 +57,7 @@ export function Header(): JSX.Element {
             checked={view.value.hideSystem}
             onChange={(event) => changeView({ hideSystem: event.currentTarget.checked })}
           />
-          hide system code
+          hide system
         </label>
         <Shown />
         <span class="spring" />
@@ -114,8 +114,9 @@ function MetricMenu(): JSX.Element {
   const automatic = metric === undefined && answer ? `${answer.metric} (automatic)` : 'automatic';
   return (
     <label>
-      metric{' '}
+      <span class="wide-only">metric </span>
       <select
+        aria-label="metric"
         value={metric ?? ''}
         title={METRIC_MEANS[metric ?? answer?.metric ?? 'allocated']}
         onChange={(event) => {
@@ -141,8 +142,12 @@ function UnitSwitch(): JSX.Element {
   const { unit } = view.value;
   return (
     <label>
-      count{' '}
-      <select value={unit} onChange={(event) => changeView({ unit: event.currentTarget.value as AskedView['unit'] })}>
+      <span class="wide-only">count </span>
+      <select
+        aria-label="what is counted"
+        value={unit}
+        onChange={(event) => changeView({ unit: event.currentTarget.value as AskedView['unit'] })}
+      >
         <option value="bytes">bytes</option>
         <option value="count">objects</option>
       </select>
@@ -160,10 +165,12 @@ function Shown(): JSX.Element {
           <b>{shownText(answer)}</b> {answer.metric} · {accuracyText(answer)}
         </>
       )}
-      {error && <span class="error">cannot be shown: {error}</span>}
+      {error && <span class="error">{metricOf()} cannot be counted here</span>}
     </output>
   );
 }
+
+const metricOf = (): string => view.value.metric ?? 'this';
 
 interface Chip {
   readonly what: string;

@@ -22,7 +22,7 @@ import {
 } from './timeline-chart.ts';
 
 const STRETCHES = 300;
-const LANES = 6;
+const LANES = innerHeight < 900 ? 4 : 6;
 
 /** What the pointer is over. */
 const hovered = signal<TimelineRow | undefined>(undefined);
@@ -87,8 +87,8 @@ function Legend({ answer }: { readonly answer: Answer<TimelineRow> }): JSX.Eleme
           native heap, requested
         </span>
       )}
-      <span class="key key-gc">GC: the higher the mark, the older the generation</span>
-      <span class="dim">drag to choose a range · z zooms in, x out · Esc takes the range away</span>
+      <span class="key key-gc">GC, higher for older generations</span>
+      <span class="dim">drag: choose a range · z, x: zoom · Esc: all</span>
     </span>
   );
 }
