@@ -6,3 +6,14 @@ export function qualifiedRow(row: Pick<Row, 'name' | 'module' | 'function' | 'ot
   if (row.other || name.startsWith('[')) return '';
   return `${row.module ?? '?'}!${name}`;
 }
+
+/** Where the last part of a name begins, its type arguments and parameters left aside. */
+export function lastPartOf(name: string): number {
+  let depth = 0;
+  for (let i = name.length - 1; i > 0; i--) {
+    if (')>]'.includes(name[i])) depth++;
+    else if ('(<['.includes(name[i])) depth--;
+    else if (depth === 0 && (name[i] === '.' || name[i] === ':')) return i + 1;
+  }
+  return 0;
+}

@@ -52,10 +52,10 @@ function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
   const { answer, error, waiting } = asked.value;
   const filter: readonly string[] = view.value[FACETS[by]];
   const rows = (answer?.rows ?? []).filter((row) => !(row.other && row.folded === 0));
-  // A list of one row that nothing can be chosen from is no help.
-  const isIdle = filter.length === 0 && search.value === '' && rows.length < 2 && by !== 'kind' && by !== 'heap';
+  const isUnused = error === undefined && filter.length === 0 && search.value === '';
+  // Native memory has no heaps and no types, and one process is no choice.
   const isNothing = rows.every(({ name }) => name === 'none' || name === '[no type]');
-  if (error === undefined && (isIdle || (isNothing && filter.length === 0 && search.value === ''))) return null;
+  if (isUnused && (isNothing || (by === 'process' && rows.length < 2))) return null;
   const known = rows.length + (rows.find((row) => row.other)?.folded ?? 0);
   return (
     <section class={`facet${waiting ? ' waiting' : ''}`}>

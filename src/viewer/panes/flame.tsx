@@ -6,7 +6,7 @@ import type { Unit } from '../../trace/view.ts';
 import { formatShare } from '../../wording/figures.ts';
 import { rowName } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
-import { qualifiedRow } from '../functions.ts';
+import { lastPartOf, qualifiedRow } from '../functions.ts';
 import { go, place, view } from '../place.ts';
 import { exactText, figureText } from '../widgets/figures.tsx';
 import { Refusal } from '../widgets/refusal.tsx';
@@ -14,6 +14,10 @@ import { Refusal } from '../widgets/refusal.tsx';
 const NODES = 1500;
 /** Narrower boxes are not drawn; what they stand for is left blank. */
 const NARROWEST = 0.0008;
+
+/** Narrower boxes have no room for a name; narrow ones for its last part only. */
+const NARROWEST_WITH_NAME = 0.015;
+const WIDE_ENOUGH = 0.25;
 
 const search = signal('');
 const colour = signal<'origin' | 'module'>('origin');
@@ -163,7 +167,7 @@ function FlameBox({ box, focus, unit, depth }: FlameBoxProps): JSX.Element {
         zoomed.value = path;
       }}
     >
-      {(right - left) * 100 > 1.5 && name}
+      {right - left > NARROWEST_WITH_NAME && (right - left > WIDE_ENOUGH ? name : name.slice(lastPartOf(name)))}
     </div>
   );
 }

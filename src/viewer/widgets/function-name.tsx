@@ -1,6 +1,7 @@
 import type { JSX } from 'preact';
 import type { Origin, Row } from '../../query/rows.ts';
 import { rowName } from '../../wording/rows.ts';
+import { lastPartOf } from '../functions.ts';
 
 const ORIGINS: Record<Origin, { readonly mark: string; readonly means: string }> = {
   managed: { mark: '●', means: 'managed code' },
@@ -12,7 +13,7 @@ const ORIGINS: Record<Origin, { readonly mark: string; readonly means: string }>
 export function FunctionName({ row }: { readonly row: Row }): JSX.Element {
   if (row.other || row.origin === undefined) return <span class="dim">{rowName(row, 'function')}</span>;
   const { mark, means } = ORIGINS[row.origin];
-  const last = lastPart(row.name);
+  const last = lastPartOf(row.name);
   return (
     <span class={`function origin-${row.origin}`}>
       <span class="mark" title={means}>
@@ -23,15 +24,4 @@ export function FunctionName({ row }: { readonly row: Row }): JSX.Element {
       {row.module && <span class="module dim">&nbsp; {row.module}</span>}
     </span>
   );
-}
-
-/** Where the last part of a name begins, its type arguments and parameters left aside. */
-function lastPart(name: string): number {
-  let depth = 0;
-  for (let i = name.length - 1; i > 0; i--) {
-    if (')>]'.includes(name[i])) depth++;
-    else if ('(<['.includes(name[i])) depth--;
-    else if (depth === 0 && (name[i] === '.' || name[i] === ':')) return i + 1;
-  }
-  return 0;
 }

@@ -6,7 +6,7 @@ const KEY = 'memsurge.sizes';
 const DEFAULTS = {
   timeline: Math.min(190, Math.round(innerHeight * 0.17)),
   filters: 300,
-  code: 460,
+  code: 500,
   codeBelow: Math.min(280, Math.round(innerHeight * 0.28)),
 };
 export type Pane = keyof typeof DEFAULTS;
