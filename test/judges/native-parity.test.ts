@@ -22,6 +22,7 @@ interface Sums {
   readonly leakedBytes: number;
   readonly temporary: number;
   readonly peakBytes: number;
+  readonly peakCount: number;
 }
 
 test.for(await nativePrograms(folder))('exact mode and heaptrack say the same of $name', async (program, { skip }) => {
@@ -39,7 +40,7 @@ test.for(await nativePrograms(folder))('exact mode and heaptrack say the same of
   const ours = withoutPool(stacksOf(capture));
   const theirs = withoutPool(stacks);
   const figures: (keyof Sums)[] = ['allocations', 'frees', 'allocatedBytes', 'leakedBytes'];
-  if (!program.livesByAddress) figures.push('temporary', 'peakBytes');
+  if (!program.livesByAddress) figures.push('temporary', 'peakBytes', 'peakCount');
   for (const figure of figures) {
     expect(sum(ours, figure), figure).toBe(sum(theirs, figure));
     expect(ascending(ours, figure), `${figure} by stack`).toEqual(ascending(theirs, figure));
@@ -97,6 +98,7 @@ function stacksOf({ sites, stacks }: AgentCapture): Sums[] {
       leakedBytes: sites.allocatedBytes[site] - sites.freedBytes[site] + (before?.leakedBytes ?? 0),
       allocatedBytes: sites.allocatedBytes[site] + (before?.allocatedBytes ?? 0),
       peakBytes: sites.peakBytes[site] + (before?.peakBytes ?? 0),
+      peakCount: sites.peakCount[site] + (before?.peakCount ?? 0),
     });
   }
   return [...byAddresses.values()];

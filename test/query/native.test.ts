@@ -41,6 +41,7 @@ test('every metric of counted native memory, over the whole recording', () => {
   }
   expect(byFunction({ metric: 'unreleased' })).toEqual({ leak: 300, main: 0 });
   expect(byFunction({ metric: 'peak' })).toEqual({ leak: 500, scratch: 400, main: 0 });
+  expect(top(counted, { ...NATIVE, metric: 'peak', unit: 'count' }, 'function').total.count).toBe(9);
 });
 
 test('ranges: what can be known from counters is answered, what cannot is refused', () => {

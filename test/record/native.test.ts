@@ -59,7 +59,8 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     expect(seen(released, 'bytes')).toEqual(expected((row) => row.allocated.bytes - row.unreleased.bytes));
     expect(seen(released, 'count')).toEqual(expected((row) => row.allocated.count - row.unreleased.count));
     expect(seen(fleeting, 'count')).toEqual(expected((row) => row.temporaryCount));
-    expect(seen(peak, 'bytes')).toEqual(expected((row) => row.peakBytes));
+    expect(seen(peak, 'bytes')).toEqual(expected((row) => row.peak.bytes));
+    expect(seen(peak, 'count')).toEqual(expected((row) => row.peak.count));
   });
 
   test.each(['exit', '_exit', 'abort', 'segv', 'kill'])('what is live when the program ends by %s', async (ending) => {
