@@ -85,10 +85,16 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     }
   }
 
-  /** Only the last measurement is kept, so that a process that dies leaves one that is not much older. */
   function measureIfDue(): void {
     const start = monotonicNow();
     if (start < nextResidency) return;
+    measureAll();
+    const cost = (monotonicNow() - start) / BUSY_SHARE;
+    nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
+  }
+
+  /** Only the last measurement is kept, so that a process that dies leaves one that is not much older. */
+  function measureAll(): void {
     for (const { name, counters, sampled } of agents.values()) {
       const measured = sampled.over ? undefined : counters.residency(monotonicNow());
       if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
@@ -100,8 +106,6 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
         // A full disk ends the recording elsewhere; the measurement before stays.
       }
     }
-    const cost = (monotonicNow() - start) / BUSY_SHARE;
-    nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
   }
 
   function searchBlind(now: number): void {
@@ -174,6 +178,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     async finish() {
       clearTimeout(timer);
       lookAtAll();
+      measureAll();
       await stopAll([...agents.values()]);
       lookAtAll();
       for (const { name, file, counters } of agents.values()) {
