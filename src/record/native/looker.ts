@@ -57,22 +57,25 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   const unreadable = new Set<string>();
   const directories = new Set([path]);
   let timer = setTimeout(tick, INTERVAL);
+  let nextLook = 0;
   let nextResidency = 0;
   let blind: BlindProcesses | undefined;
   let lastSearch = 0;
 
   function tick(): void {
     const start = monotonicNow();
-    lookAtAll();
-    const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
+    findAgents();
+    if (start >= nextLook) {
+      lookAtAll();
+      nextLook = start + (monotonicNow() - start) / BUSY_SHARE;
+    }
     searchBlind(start);
     measureIfDue();
-    timer = setTimeout(tick, Math.max(INTERVAL, pause));
+    timer = setTimeout(tick, INTERVAL);
   }
 
   function lookAtAll(): void {
     if (folder.failed) return;
-    findAgents();
     for (const agent of agents.values()) {
       if (agent.done) continue;
       agent.done = agent.sampled.over;
@@ -115,7 +118,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     for (const sentence of blind.find(recorded, now / 1e6)) folder.warn(sentence);
   }
 
+  /** Also between the looks, which may be seconds apart: a process must be known while it lives. */
   function findAgents(): void {
+    if (folder.failed) return;
     for (const directory of directories) for (const name of readdirSync(directory)) findAgent(directory, name);
   }
 
@@ -177,6 +182,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     },
     async finish() {
       clearTimeout(timer);
+      findAgents();
       lookAtAll();
       measureAll();
       await stopAll([...agents.values()]);
