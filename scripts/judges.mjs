@@ -1,12 +1,48 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUILD, buildIfChanged, dotnet, runAsScript } from './dotnet.mjs';
 
-/** Builds the peers that tests and benchmarks compare memsurge with: TraceEvent's parsers and dotnet-trace. */
+/** What judges native memory, and the programs of the system that it is judged with: in which package Debian has each. */
+const DEBIAN_PACKAGES = {
+  '/usr/bin/heaptrack': 'heaptrack',
+  '/usr/bin/sqlite3': 'sqlite3',
+  '/usr/bin/xmllint': 'libxml2-utils',
+  '/usr/bin/python3': 'python3',
+};
+
+/**
+ * Builds the peers that tests and benchmarks compare memsurge with: TraceEvent's parsers and dotnet-trace. Those that
+ * are Debian's are installed where that is possible; tests of what is missing say so and are left out.
+ */
 export async function buildJudges() {
+  installDebianPackages();
   const project = 'traceevent-judge/traceevent-judge.csproj';
   await buildIfChanged('test/judges', project, [join(BUILD, 'judges', 'traceevent-judge', 'traceevent-judge')]);
   await installDotnetTrace();
+}
+
+function installDebianPackages() {
+  const missing = Object.keys(DEBIAN_PACKAGES).filter((path) => !existsSync(path));
+  if (missing.length === 0) return;
+  const packages = missing.map((path) => DEBIAN_PACKAGES[path]);
+  console.error(`setup: ${packages.join(', ')} …`);
+  // A fresh machine has no lists of packages, or old ones.
+  if (aptGet('install', ...packages) || (aptGet('update') && aptGet('install', ...packages))) return;
+  console.error(`setup: tests that need them are left out (Debian, as root: apt install ${packages.join(' ')})`);
+}
+
+function aptGet(command, ...packages) {
+  const options = [
+    '--yes',
+    '--no-install-recommends',
+    '-o',
+    'DPkg::Lock::Timeout=120',
+    '-o',
+    'Acquire::http::Timeout=20',
+  ];
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  return spawnSync('apt-get', [command, ...options, ...packages], { env, stdio: 'ignore' }).status === 0;
 }
 
 async function installDotnetTrace() {

@@ -1,7 +1,7 @@
 /*
  * Sums per stack, and the process's live bytes with their peak. A stack's row is written by its own thread with plain
  * stores; frees by others are atomic adds to fields of their own. The peak's composition is kept by copy on write:
- * `peak_epoch` of the header counts maxima, and a row that changes first saves its live bytes as those at the latest one.
+ * `peak_epoch` of the header counts maxima, and a row that changes first saves what it has live as that at the latest one.
  */
 #ifndef MEMSURGE_COUNTERS_H
 #define MEMSURGE_COUNTERS_H
@@ -15,11 +15,18 @@ static inline uint64_t counters_live(const struct layout_counters *row) {
   return row->allocated_bytes - row->own_freed_bytes - atomic_load_explicit(&row->foreign_freed_bytes, memory_order_relaxed);
 }
 
+/* Modulo 2^32, as `foreign_freed_count` wraps: more cannot be live. */
+static inline uint32_t counters_live_count(const struct layout_counters *row) {
+  return (uint32_t)(row->allocated_count - row->own_freed_count) -
+         atomic_load_explicit(&row->foreign_freed_count, memory_order_relaxed);
+}
+
 static inline struct layout_counters *counters_changing(uint32_t stack) {
   struct layout_counters *row = store_counters(stack);
   uint32_t epoch = atomic_load_explicit(&store.header->peak_epoch, memory_order_relaxed);
   if (row->peak_epoch != epoch) {
     row->peak_bytes = counters_live(row);
+    row->peak_count = counters_live_count(row);
     row->peak_epoch = epoch;
   }
   uint8_t *dirty = (uint8_t *)store_rows(SECTION_DIRTY) + stack / 64;

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC "MEMSURGE"
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 /** Header's size, and the alignment of every section. */
 #define LAYOUT_PAGE 4096
 
@@ -124,10 +124,10 @@ struct layout_counters {
   _Atomic uint32_t foreign_freed_count;
   /** Blocks freed by the very next allocation event of the same thread. */
   uint32_t temporary_count;
-  /** Live bytes of this stack at the peak of `peak_epoch`; when the header's epoch differs, its live bytes are unchanged since the peak. */
+  /** What of this stack was live at the peak of `peak_epoch`; when the header's epoch differs, it is unchanged since the peak. */
   uint64_t peak_bytes;
   uint32_t peak_epoch;
-  uint32_t reserved;
+  uint32_t peak_count;
 };
 
 /** 32 bytes. */

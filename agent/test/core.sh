@@ -52,7 +52,7 @@ agree
 record peak
 no_losses
 agree
-expect peak_bytes 1000000 native.peak_bytes 1000000 native.live_bytes 400000 native.allocated_count 1100 native.temporary_count 100
+expect peak_bytes 1000000 native.peak_bytes 1000000 native.peak_count 1000 native.live_bytes 400000 native.allocated_count 1100 native.temporary_count 100
 
 record mappings
 no_losses

@@ -2,6 +2,7 @@
 /* Prints an agent's file as text: `dump FILE [stacks]`. Totals are `name value` lines, so that scripts can grep them. */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@ static const void *rows(int section) { return sections[section]; }
 static uint32_t count(int section) { return header->sections[section].rows; }
 
 struct sums {
-  uint64_t allocated_bytes, allocated_count, freed_bytes, freed_count, temporary_count, peak_bytes;
+  uint64_t allocated_bytes, allocated_count, freed_bytes, freed_count, temporary_count, peak_bytes, peak_count;
 };
 
 static uint64_t freed_bytes(const struct layout_counters *row) { return row->own_freed_bytes + row->foreign_freed_bytes; }
@@ -33,7 +34,9 @@ static struct sums sum(int kind) {
     sums.freed_bytes += freed_bytes(row);
     sums.freed_count += row->own_freed_count + row->foreign_freed_count;
     sums.temporary_count += row->temporary_count;
-    sums.peak_bytes += row->peak_epoch == header->peak_epoch ? row->peak_bytes : live_bytes(row);
+    bool changed = row->peak_epoch == header->peak_epoch;
+    sums.peak_bytes += changed ? row->peak_bytes : live_bytes(row);
+    sums.peak_count += changed ? row->peak_count : row->allocated_count - row->own_freed_count - row->foreign_freed_count;
   }
   return sums;
 }
@@ -44,6 +47,7 @@ static void print_sums(const char *name, int kind) {
   printf("%s.freed_bytes %" PRIu64 "\n%s.freed_count %" PRIu64 "\n", name, sums.freed_bytes, name, sums.freed_count);
   printf("%s.live_bytes %" PRIu64 "\n", name, sums.allocated_bytes - sums.freed_bytes);
   printf("%s.temporary_count %" PRIu64 "\n%s.peak_bytes %" PRIu64 "\n", name, sums.temporary_count, name, sums.peak_bytes);
+  printf("%s.peak_count %" PRIu64 "\n", name, sums.peak_count);
 }
 
 static void print_header(void) {

@@ -43,7 +43,7 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
     columns.push({ title: 'Error', align: 'right', cells: rows.map(errorCell), style: shell.colors.dim });
   }
   if (rows.some((row) => row.residentBytes !== undefined)) {
-    const cells = rows.map((row) => formatBytes(row.residentBytes ?? 0));
+    const cells = rows.map((row) => (row.residentBytes === undefined ? '' : formatBytes(row.residentBytes)));
     columns.push({ title: 'Resident', align: 'right', cells });
   }
   if (dimension === 'function') columns.push({ title: 'Total', align: 'right', cells: rows.map(total) });

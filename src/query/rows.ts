@@ -34,7 +34,7 @@ export interface Row extends Amount {
   readonly totalBytes?: number;
   readonly totalCount?: number;
   readonly totalError?: number;
-  /** Native memory that is live at the end: bytes that were in memory when that was measured last. */
+  /** Native memory that is live at the end: bytes of it that were in memory when that was measured last; at most `bytes`. Absent where none of it was measured. */
   readonly residentBytes?: number;
   readonly module?: string;
   /** By function, and in trees. */

@@ -46,8 +46,8 @@ export function top(
   const ranked = rank(groups, view, order);
   const resident = residentSums(trace, view, dimension);
   const withResident = (row: Row, of: readonly number[]): Row => {
-    if (resident === undefined) return row;
-    return { ...row, residentBytes: of.reduce((sum, group) => sum + resident[group * WIDTH + BYTES], 0) };
+    const residentBytes = resident && measuredBytes(resident, of);
+    return residentBytes === undefined ? row : { ...row, residentBytes };
   };
   const found = search === '' ? ranked : ranked.filter(matching(groups, search));
   const shown = found.slice(0, limit);
@@ -64,6 +64,12 @@ export function top(
 function residentSums(trace: Trace, view: View, dimension: Dimension): Sums | undefined {
   const selection = selectResident(trace, view);
   return selection && groupBy[dimension](trace, view, selection).sums;
+}
+
+/** Undefined where none of the groups was measured: nothing in memory is something else. */
+function measuredBytes(sums: Sums, groups: readonly number[]): number | undefined {
+  const measured = groups.filter((group) => sums[group * WIDTH + ROWS] > 0);
+  return measured.length === 0 ? undefined : measured.reduce((sum, group) => sum + sums[group * WIDTH + BYTES], 0);
 }
 
 const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection) => Groups> = {

@@ -46,8 +46,8 @@ export function addNative(
   for (const table of ['allocated', 'released', 'unreleased', 'fleeting', 'peak'] as const) {
     if (counts[table].length > 0) builder.native(table, countedTable(place, counts[table]));
   }
-  if (residency !== undefined) builder.native('resident', residentTable(place, residency));
   const samples = sampledTable(place);
+  if (residency !== undefined) builder.native('resident', residentTable(place, residency, samples));
   if (samples.length > 0) builder.allocations(samples);
   const live = capture.mode === 'exact' ? liveByCounts(capture, counts) : liveBySamples(capture, samples.bytes);
   addSeries(target, live);
@@ -87,15 +87,38 @@ function countedTable(place: Place, rows: CountedRows): AllocationTable {
   return table;
 }
 
-function residentTable(place: Place, { time, site, blocks, bytes }: Residency): AllocationTable {
-  const known = Array.from(site, (_, row) => row).filter((row) => site[row] < place.capture.sites.length);
+/** What was in memory of the blocks of a site can be freed since: never more than the site has left at the end. */
+function residentTable(
+  place: Place,
+  { time, site, blocks, bytes }: Residency,
+  samples: AllocationTable,
+): AllocationTable {
+  const left = leftBySite(place.capture, samples);
+  const known = Array.from(site, (_, row) => row).filter((row) => left.count[site[row]] > 0);
   return countedTable(place, {
     length: known.length,
     time: new Float64Array(known.length).fill(time),
     site: Int32Array.from(known, (row) => site[row]),
-    bytes: Float64Array.from(known, (row) => bytes[row]),
-    count: Float64Array.from(known, (row) => blocks[row]),
+    bytes: Float64Array.from(known, (row) => Math.min(bytes[row], left.bytes[site[row]])),
+    count: Float64Array.from(known, (row) => Math.min(blocks[row], left.count[site[row]])),
   });
+}
+
+/** Blocks of each site that live at the end: by its counters, or by its samples and what these stand for. */
+function leftBySite({ mode, sites, samples }: AgentCapture, { bytes, count }: AllocationTable) {
+  if (mode === 'exact') {
+    return {
+      bytes: sites.allocatedBytes.map((allocated, site) => allocated - sites.freedBytes[site]),
+      count: sites.allocatedCount.map((allocated, site) => allocated - sites.freedCount[site]),
+    };
+  }
+  const left = { bytes: new Float64Array(sites.length), count: new Float64Array(sites.length) };
+  for (let row = 0; row < samples.length; row++) {
+    if (samples.released[row] !== Number.POSITIVE_INFINITY) continue;
+    left.bytes[samples.site[row]] += bytes[row];
+    left.count[samples.site[row]] += count[row];
+  }
+  return left;
 }
 
 /** A sample stands for 1/p blocks of its size, p = 1 − exp(−size / mean) (Poisson sampling by bytes). */

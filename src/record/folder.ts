@@ -80,10 +80,14 @@ export async function createRecordingFolder(
     path,
     manifest,
     addProcess(facts) {
-      const same = manifest.processes.findLast((other) => other.pid === facts.pid && other.endTime === undefined);
+      // What was found late may tell of a process that has ended by now.
+      const same = manifest.processes.findLast(
+        ({ pid, endTime = Number.POSITIVE_INFINITY }) => pid === facts.pid && endTime > facts.startTime,
+      );
       if (same !== undefined && (same.runtime === '' || facts.runtime === '')) {
         const { name, commandLine, runtime } = same.runtime === '' ? facts : same;
-        return Object.assign(same, { name, commandLine, runtime });
+        const startTime = Math.min(same.startTime, facts.startTime);
+        return Object.assign(same, { name, commandLine, runtime, startTime });
       }
       const uses = manifest.processes.filter((other) => other.pid === facts.pid).length;
       const process = {

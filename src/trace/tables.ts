@@ -149,7 +149,10 @@ export interface NativeTables {
   readonly unreleased: AllocationTable;
   /** Of `released`, the blocks freed by the very next allocation event of their thread. Counts only: `bytes` are 0. */
   readonly fleeting: AllocationTable;
-  /** Of what was live at `time`, shortly before the end, the bytes that were in memory: a block never written is in none. */
+  /**
+   * Of what is live at the end, the bytes that were in memory at `time`, shortly before: a block never written is in none.
+   * Blocks younger than that are not in here.
+   */
   readonly resident: AllocationTable;
   /** What a stack held when the native heap of its process was at its highest, at `time`. */
   readonly peak: AllocationTable;

@@ -41,6 +41,26 @@ test('every metric of counted native memory, over the whole recording', () => {
   }
   expect(byFunction({ metric: 'unreleased' })).toEqual({ leak: 300, main: 0 });
   expect(byFunction({ metric: 'peak' })).toEqual({ leak: 500, scratch: 400, main: 0 });
+  expect(top(counted, { ...NATIVE, metric: 'peak', unit: 'count' }, 'function').total.count).toBe(9);
+});
+
+test('what was never measured is not 0 bytes in memory', () => {
+  const trace = traceFromText(`
+process  100  server  none
+native-allocated  1s  main  300 x3  server!main > server!written
+native-allocated  1s  main  200 x2  server!main > server!untouched
+native-allocated  2s  main  100 x1  server!main > server!young
+native-resident   1s  main  250 x3  server!main > server!written
+native-resident   1s  main  0 x2    server!main > server!untouched
+`);
+  const { rows } = top(trace, { ...NATIVE, metric: 'unreleased' }, 'function', 3);
+  expect(rows.map((row) => [row.name, row.residentBytes])).toEqual([
+    ['written', 250],
+    ['untouched', 0],
+    ['young', undefined],
+    ['other', undefined],
+  ]);
+  expect(top(trace, { ...NATIVE, metric: 'unreleased' }, 'kind').rows[0].residentBytes).toBe(250);
 });
 
 test('ranges: what can be known from counters is answered, what cannot is refused', () => {

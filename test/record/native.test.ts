@@ -1,13 +1,16 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseResidency } from '../../src/read/agent/resident.ts';
 import { openTrace } from '../../src/read/open.ts';
 import { type AllocationTable, NONE, type Trace } from '../../src/trace/tables.ts';
 import { type ExpectedHeap, expectedOfLeaks, siteOf } from '../support/leaks.ts';
-import { ask, memsurge, scratchFolder } from '../support/memsurge.ts';
+import { ask, memsurge, scratchFolder, startMemsurge, until } from '../support/memsurge.ts';
 import { nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 
 const folder = await scratchFolder();
 const unable = whyNoNativeSamples();
+const MiB = 1024 * 1024;
 let made = 0;
 
 async function record(
@@ -39,6 +42,14 @@ function bySite(trace: Trace, table: AllocationTable, heap: readonly ExpectedHea
   return sums;
 }
 
+/** Bytes in memory as a recording that is under way measured them last. */
+function measuredBytes(recording: string): number {
+  const native = join(recording, 'native');
+  const parts = existsSync(native) ? readdirSync(native).filter((name) => name.endsWith('.resident')) : [];
+  const measured = parts.map((name) => parseResidency(readFileSync(join(native, name), 'utf8')));
+  return measured.flatMap(({ bytes }) => [...bytes]).reduce((sum, bytes) => sum + bytes, 0);
+}
+
 const without0 = (sums: Record<string, number>) =>
   Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== 0));
 
@@ -59,7 +70,8 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     expect(seen(released, 'bytes')).toEqual(expected((row) => row.allocated.bytes - row.unreleased.bytes));
     expect(seen(released, 'count')).toEqual(expected((row) => row.allocated.count - row.unreleased.count));
     expect(seen(fleeting, 'count')).toEqual(expected((row) => row.temporaryCount));
-    expect(seen(peak, 'bytes')).toEqual(expected((row) => row.peakBytes));
+    expect(seen(peak, 'bytes')).toEqual(expected((row) => row.peak.bytes));
+    expect(seen(peak, 'count')).toEqual(expected((row) => row.peak.count));
   });
 
   test.each(['exit', '_exit', 'abort', 'segv', 'kill'])('what is live when the program ends by %s', async (ending) => {
@@ -71,6 +83,28 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     const found = await live(ending);
     expect(found.length).toBeGreaterThan(0);
     expect(found).toEqual(await live('_exit'));
+  });
+
+  test.each(['exact', 'sampled'])('what is in memory of what is left, in %s mode', async (mode) => {
+    const path = join(folder, `written-${mode}.memsurge`);
+    const args = ['run', '--native', mode, '-o', path, '--', nativeSamplePath('written')];
+    const { child, finished } = startMemsurge(...args);
+    // Only then it releases most of what was measured.
+    await until(() => measuredBytes(`${path}.recording`) > 32 * MiB);
+    child.stdin?.end('\n');
+    expect((await finished).status).toBe(0);
+    const { rows } = await ask('top', path, '--kind', 'native-heap', '--by', 'function');
+    // A sampled block of 1 MiB stands for itself and 2 bytes in 10^7.
+    const whole = (bytes = 0) => Math.round(bytes / 1024) / 1024;
+    const found = (name: string) => {
+      const row = rows.find((one) => one.name === name);
+      return [whole(row?.bytes), whole(row?.residentBytes)];
+    };
+    expect(found('keep_written')).toEqual([16, 16]);
+    expect(found('release_most')).toEqual([4, 4]);
+    const [unwritten, resident] = found('keep_unwritten');
+    expect(unwritten).toBe(16);
+    expect(resident).toBeLessThan(1);
   });
 
   test('compiled C# methods without a frame pointer are not lost', async () => {

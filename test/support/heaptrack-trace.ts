@@ -7,8 +7,9 @@ export interface HeapJudgement {
   readonly temporary: number;
   readonly allocatedBytes: number;
   readonly leakedBytes: number;
-  /** The highest sum of requested bytes, and with it `peakBytes` of the stacks at the first moment of it. */
+  /** The highest sum of requested bytes, and with it what the stacks had at the first moment of it. */
   readonly peakBytes: number;
+  readonly peakCount: number;
   readonly stacks: readonly JudgedStack[];
 }
 
@@ -21,6 +22,7 @@ interface JudgedStack {
   readonly allocatedBytes: number;
   readonly leakedBytes: number;
   readonly peakBytes: number;
+  readonly peakCount: number;
 }
 
 /**
@@ -113,7 +115,7 @@ function peakOf(events: readonly HeapEvent[]): number {
 type Sums = { -readonly [K in Exclude<keyof JudgedStack, 'frames'>]: number };
 
 function emptySums(): Sums {
-  return { allocations: 0, frees: 0, temporary: 0, allocatedBytes: 0, leakedBytes: 0, peakBytes: 0 };
+  return { allocations: 0, frees: 0, temporary: 0, allocatedBytes: 0, leakedBytes: 0, peakBytes: 0, peakCount: 0 };
 }
 
 function count(sums: Sums, { kind, size, temporary }: HeapEvent, upToPeak: boolean): void {
@@ -126,7 +128,9 @@ function count(sums: Sums, { kind, size, temporary }: HeapEvent, upToPeak: boole
   }
   const change = kind === 'allocation' ? size : -size;
   sums.leakedBytes += change;
-  if (upToPeak) sums.peakBytes += change;
+  if (!upToPeak) return;
+  sums.peakBytes += change;
+  sums.peakCount += kind === 'allocation' ? 1 : -1;
 }
 
 /** The hexadecimal numbers after a line's first letter. */

@@ -1,9 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
-import { mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { run, runFixed } from './fixed-run.ts';
 import { type HeapJudgement, readStacks, sumUp } from './heaptrack-trace.ts';
 
 /**
@@ -11,6 +11,9 @@ import { type HeapJudgement, readStacks, sumUp } from './heaptrack-trace.ts';
  * of it shows. A C program has this one block less without heaptrack.
  */
 export const LIBSTDCXX_POOL_BYTES = 72_704;
+
+/** Frames that it keeps of a stack: it walks 64 with its own two (heaptrack 1.4, trace.h), so that deeper stacks become one. */
+export const HEAPTRACK_FRAMES = 62;
 
 /** Why heaptrack cannot be asked on this machine, undefined where it can. */
 export function whyNoHeaptrack(): string | undefined {
@@ -22,28 +25,20 @@ export function whyNoHeaptrack(): string | undefined {
   return undefined;
 }
 
-/** `command` with addresses that are the same in every run. */
-function withFixedAddresses(command: readonly string[]): string[] {
-  return ['setarch', '-R', ...command];
-}
-
 /**
- * Runs `command`, whose first part is an absolute path, under heaptrack at fixed addresses, without input, and with nothing
- * but `environment`: heaptrack takes its own variables away before the program looks.
+ * Runs `command` under heaptrack as {@link runFixed} does; heaptrack takes its own variables away before the program looks.
  * @throws Error when heaptrack is missing, the command fails, or heaptrack's own counts differ from those made here.
  */
 export async function judgeHeap(
   command: readonly string[],
-  environment: NodeJS.ProcessEnv = { PATH: '/usr/bin:/bin' },
+  environment: Readonly<Record<string, string>> = { PATH: '/usr/bin:/bin' },
 ): Promise<HeapJudgement> {
   const files = heaptrackFiles();
   if (files === undefined) throw new Error(whyNoHeaptrack());
   const folder = await mkdtemp(join(tmpdir(), 'heaptrack-'));
   try {
     const raw = join(folder, 'raw');
-    // `env` sets the variables, so that only the command itself is recorded and not setarch before it.
-    const recorded = ['env', `LD_PRELOAD=${files.library}`, `DUMP_HEAPTRACK_OUTPUT=${raw}`, ...command];
-    await run(withFixedAddresses(recorded), environment, '/dev/null');
+    await runFixed(command, environment, { LD_PRELOAD: files.library, DUMP_HEAPTRACK_OUTPUT: raw });
     const interpreted = await run([files.interpreter], process.env, raw);
 
     const judgement = sumUp(await readFile(raw, 'latin1'), readStacks(interpreted.stdout));
@@ -74,25 +69,4 @@ function expectSameAs({ allocations, frees, temporary }: HeapJudgement, stats: s
   const own = [allocations, allocations - frees, temporary].join(', ');
   if (own !== theirs)
     throw new Error(`heaptrack counts ${theirs} blocks, leaked and temporary ones; here it is ${own}`);
-}
-
-/** @throws Error with what it printed when the program fails. */
-async function run(
-  [program, ...args]: readonly string[],
-  environment: NodeJS.ProcessEnv,
-  input: string,
-): Promise<{ stdout: string; stderr: string }> {
-  const stdin = await open(input);
-  try {
-    const child = spawn(program, args, { env: environment, stdio: [stdin.fd, 'pipe', 'pipe'] });
-    const [stdout, stderr, code] = await Promise.all([
-      text(child.stdout!),
-      text(child.stderr!),
-      new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve)),
-    ]);
-    if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${stderr}`);
-    return { stdout, stderr };
-  } finally {
-    await stdin.close();
-  }
 }

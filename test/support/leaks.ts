@@ -14,7 +14,7 @@ export interface ExpectedHeap {
   readonly allocated: { readonly count: number; readonly bytes: number };
   readonly unreleased: { readonly count: number; readonly bytes: number };
   readonly temporaryCount: number;
-  readonly peakBytes: number;
+  readonly peak: { readonly count: number; readonly bytes: number };
 }
 
 export function expectedOfLeaks(): LeaksExpectation {

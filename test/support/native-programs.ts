@@ -8,6 +8,11 @@ export interface NativeProgram {
   /** With the program's absolute path first; `-R` of setarch is not among it. */
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
+  /**
+   * How long blocks live depends on their addresses, and these on the library that watches: heaptrack's own counts of
+   * temporary blocks and its peak differ from run to run without `setarch -R`.
+   */
+  readonly livesByAddress: boolean;
   /** Why it cannot be run here, undefined where it can. */
   readonly missing: string | undefined;
 }
@@ -19,8 +24,8 @@ export async function nativePrograms(folder: string): Promise<readonly NativePro
   return [
     program('sqlite3', ['/usr/bin/sqlite3', ':memory:', `.read ${script}`]),
     program('libxml2-utils', ['/usr/bin/xmllint', '--noout', document]),
-    program('python3', ['/usr/bin/python3', '-E', '-S', module]),
-    // Every object from malloc instead of python's own pools.
+    program('python3', ['/usr/bin/python3', '-S', module]),
+    // Every object from malloc instead of python's own pools. Its cache of attributes holds names, found by their addresses.
     program('python3', ['/usr/bin/python3', '-S', module], { PYTHONMALLOC: 'malloc' }),
   ];
 }
@@ -30,11 +35,12 @@ function program(
   command: readonly string[],
   variables: Readonly<Record<string, string>> = {},
 ): NativeProgram {
-  const fromMalloc = variables.PYTHONMALLOC === undefined ? '' : ' with PYTHONMALLOC=malloc';
+  const fromMalloc = variables.PYTHONMALLOC === 'malloc';
   return {
-    name: command[0].slice('/usr/bin/'.length) + fromMalloc,
+    name: command[0].slice('/usr/bin/'.length) + (fromMalloc ? ' with PYTHONMALLOC=malloc' : ''),
     command,
     environment: { PATH: '/usr/bin:/bin', LC_ALL: 'C.UTF-8', PYTHONHASHSEED: '1', ...variables },
+    livesByAddress: fromMalloc,
     missing: existsSync(command[0]) ? undefined : `${command[0]} is missing (Debian: apt install ${debianPackage})`,
   };
 }

@@ -65,34 +65,34 @@ struct Heap {
   Blocks unreleased;
   long temporary_count;
   /** Live at the program's peak: the moment at which short_peak has all of its blocks. */
-  long peak_bytes;
+  Blocks peak;
 };
 
 const Heap HEAP[] = {
-    {"steady_leak", "steady", {1000, 100'000}, {1000, 100'000}, 0, 100'000},
-    {"mixed_sizes", "sizes", {180, 1'310'710}, {90, 655'355}, 0, 655'355},
-    {"zeroed_blocks", "zeroed", {20, 6'000}, {15, 4'500}, 0, 4'500},
-    {"temporary_share", "temporary", {700, 30'000}, {0, 0}, 500, 0},
-    {"realloc_chain", "realloc", {70, 20'320}, {10, 10'240}, 60, 10'240},
-    {"realloc_in_turns", "realloc", {10, 3'000}, {2, 1'000}, 0, 1'000},
-    {"realloc_to_zero", "realloc", {2, 110}, {1, 60}, 0, 60},
-    {"produce", "producer", {400, 102'400}, {100, 25'600}, 0, 25'600},
-    {"short_lived", "short-lived", {220, 15'360}, {20, 1'280}, 0, 1'280},
-    {"first_leak", "plugins", {50, 50'000}, {50, 50'000}, 0, 50'000},
-    {"second_leak", "plugins", {50, 50'000}, {50, 50'000}, 0, 50'000},
-    {"throw_integer", "catcher", {200, 18'200}, {0, 0}, 0, 0},
-    {"short_peak", "peak", {64, 67'108'864}, {0, 0}, 0, 67'108'864},
-    {"scalar_new", "operators", {100, 800}, {50, 400}, 0, 0},
-    {"array_new", "operators", {10, 10'000}, {5, 5'000}, 0, 0},
-    {"aligned_new", "operators", {10, 2'560}, {5, 1'280}, 0, 0},
-    {"aligned_blocks", "aligned", {10, 3'100}, {8, 2'500}, 0, 0},
-    {"memalign_blocks", "aligned", {9, 1'800}, {9, 1'800}, 0, 0},
-    {"copy_strings", "strings", {55, 2'600}, {55, 2'600}, 0, 0},
-    {"vector_growth", "vector", {11, 8'188}, {1, 4'096}, 0, 0},
-    {"concurrent_worker", "worker-0", {5000, 649'950}, {50, 6'470}, 0, 0},
-    {"concurrent_worker", "worker-1", {5000, 649'950}, {50, 6'470}, 0, 0},
-    {"concurrent_worker", "worker-2", {5000, 649'950}, {50, 6'470}, 0, 0},
-    {"concurrent_worker", "worker-3", {5000, 649'950}, {50, 6'470}, 0, 0},
+    {"steady_leak", "steady", {1000, 100'000}, {1000, 100'000}, 0, {1000, 100'000}},
+    {"mixed_sizes", "sizes", {180, 1'310'710}, {90, 655'355}, 0, {90, 655'355}},
+    {"zeroed_blocks", "zeroed", {20, 6'000}, {15, 4'500}, 0, {15, 4'500}},
+    {"temporary_share", "temporary", {700, 30'000}, {0, 0}, 500, {0, 0}},
+    {"realloc_chain", "realloc", {70, 20'320}, {10, 10'240}, 60, {10, 10'240}},
+    {"realloc_in_turns", "realloc", {10, 3'000}, {2, 1'000}, 0, {2, 1'000}},
+    {"realloc_to_zero", "realloc", {2, 110}, {1, 60}, 0, {1, 60}},
+    {"produce", "producer", {400, 102'400}, {100, 25'600}, 0, {100, 25'600}},
+    {"short_lived", "short-lived", {220, 15'360}, {20, 1'280}, 0, {20, 1'280}},
+    {"first_leak", "plugins", {50, 50'000}, {50, 50'000}, 0, {50, 50'000}},
+    {"second_leak", "plugins", {50, 50'000}, {50, 50'000}, 0, {50, 50'000}},
+    {"throw_integer", "catcher", {200, 18'200}, {0, 0}, 0, {0, 0}},
+    {"short_peak", "peak", {64, 67'108'864}, {0, 0}, 0, {64, 67'108'864}},
+    {"scalar_new", "operators", {100, 800}, {50, 400}, 0, {0, 0}},
+    {"array_new", "operators", {10, 10'000}, {5, 5'000}, 0, {0, 0}},
+    {"aligned_new", "operators", {10, 2'560}, {5, 1'280}, 0, {0, 0}},
+    {"aligned_blocks", "aligned", {10, 3'100}, {8, 2'500}, 0, {0, 0}},
+    {"memalign_blocks", "aligned", {9, 1'800}, {9, 1'800}, 0, {0, 0}},
+    {"copy_strings", "strings", {55, 2'600}, {55, 2'600}, 0, {0, 0}},
+    {"vector_growth", "vector", {11, 8'188}, {1, 4'096}, 0, {0, 0}},
+    {"concurrent_worker", "worker-0", {5000, 649'950}, {50, 6'470}, 0, {0, 0}},
+    {"concurrent_worker", "worker-1", {5000, 649'950}, {50, 6'470}, 0, {0, 0}},
+    {"concurrent_worker", "worker-2", {5000, 649'950}, {50, 6'470}, 0, {0, 0}},
+    {"concurrent_worker", "worker-3", {5000, 649'950}, {50, 6'470}, 0, {0, 0}},
 };
 
 /** Bytes that stay mapped at the end. */
@@ -114,9 +114,10 @@ void print_expected() {
   const char *separator = "{\"heap\": [\n ";
   for (const Heap &row : HEAP) {
     printf("%s{\"function\": \"%s\", \"thread\": \"%s\", \"allocated\": {\"count\": %ld, \"bytes\": %ld}, "
-           "\"unreleased\": {\"count\": %ld, \"bytes\": %ld}, \"temporaryCount\": %ld, \"peakBytes\": %ld}",
+           "\"unreleased\": {\"count\": %ld, \"bytes\": %ld}, \"temporaryCount\": %ld, "
+           "\"peak\": {\"count\": %ld, \"bytes\": %ld}}",
            separator, row.function, row.thread, row.allocated.count, row.allocated.bytes, row.unreleased.count,
-           row.unreleased.bytes, row.temporary_count, row.peak_bytes);
+           row.unreleased.bytes, row.temporary_count, row.peak.count, row.peak.bytes);
     separator = ",\n ";
   }
   separator = "],\n\"mappings\": [\n ";

@@ -67,8 +67,9 @@ export interface AgentSites {
   readonly freedCount: Float64Array;
   /** Blocks freed by the very next allocation event of their thread. */
   readonly temporaryCount: Float64Array;
-  /** Live bytes when the native heap was at its peak; 0 for other kinds. */
+  /** What was live when the native heap was at its peak; 0 for other kinds. */
   readonly peakBytes: Float64Array;
+  readonly peakCount: Float64Array;
   /** Stacks of which frames are missing: too deep, or not walked to the thread's root. */
   readonly truncated: number;
   readonly broken: number;

@@ -54,8 +54,8 @@ export function countNative(capture: AgentCapture, looks: Looks | undefined, end
     allocated.add(end, site, rest('allocatedBytes'), rest('allocatedCount'));
     released.add(end, site, rest('freedBytes'), rest('freedCount'));
     fleeting.add(end, site, 0, sites.temporaryCount[site]);
-    // How many objects they were is not counted.
-    if (capture.mode === 'exact') peak.add(Math.min(end, capture.peakTime), site, sites.peakBytes[site], 0);
+    if (capture.mode !== 'exact') continue;
+    peak.add(Math.min(end, capture.peakTime), site, sites.peakBytes[site], sites.peakCount[site]);
   }
   const unreleased = createRows();
   const order = Int32Array.from({ length: blocks.length }, (_, i) => i).sort((a, b) => blocks.tick[a] - blocks.tick[b]);

@@ -204,6 +204,7 @@ function readSites({ view, rows }: AgentBytes, trie: Trie): AgentSites {
     freedCount: number(),
     temporaryCount: number(),
     peakBytes: number(),
+    peakCount: number(),
     truncated: 0,
     broken: 0,
   };
@@ -237,6 +238,9 @@ function readCounters(view: DataView, at: number, sites: AgentSites, site: numbe
   sites.peakBytes[site] = changedSince
     ? u64At(view, at + COUNTERS.peakBytes)
     : sites.allocatedBytes[site] - sites.freedBytes[site];
+  sites.peakCount[site] = changedSince
+    ? view.getUint32(at + COUNTERS.peakCount, true)
+    : sites.allocatedCount[site] - sites.freedCount[site];
 }
 
 /** Live blocks (in sampled mode the samples tell of them) and live mappings; free places are passed over. */

@@ -2,7 +2,7 @@
  * The agent's file as agent/src/layout.h lays it out: offsets of the header's fields and of each row's, little-endian.
  */
 export const MAGIC = 'MEMSURGE';
-export const VERSION = 1;
+export const VERSION = 2;
 export const HEADER_BYTES = 4096;
 
 export const SECTIONS = [
@@ -97,6 +97,7 @@ export const COUNTERS = {
   temporaryCount: 44,
   peakBytes: 48,
   peakEpoch: 56,
+  peakCount: 60,
 } as const;
 export const BLOCK = { address: 0, size: 8, stack: 16, tick: 20 } as const;
 export const MAP = { start: 0, length: 8, stack: 16, tick: 20, time: 24 } as const;

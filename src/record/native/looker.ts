@@ -57,22 +57,25 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   const unreadable = new Set<string>();
   const directories = new Set([path]);
   let timer = setTimeout(tick, INTERVAL);
+  let nextLook = 0;
   let nextResidency = 0;
   let blind: BlindProcesses | undefined;
   let lastSearch = 0;
 
   function tick(): void {
     const start = monotonicNow();
-    lookAtAll();
-    const pause = (monotonicNow() - start) / 1e6 / BUSY_SHARE;
+    findAgents();
+    if (start >= nextLook) {
+      lookAtAll();
+      nextLook = start + (monotonicNow() - start) / BUSY_SHARE;
+    }
     searchBlind(start);
     measureIfDue();
-    timer = setTimeout(tick, Math.max(INTERVAL, pause));
+    timer = setTimeout(tick, INTERVAL);
   }
 
   function lookAtAll(): void {
     if (folder.failed) return;
-    findAgents();
     for (const agent of agents.values()) {
       if (agent.done) continue;
       agent.done = agent.sampled.over;
@@ -85,10 +88,16 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     }
   }
 
-  /** Only the last measurement is kept, so that a process that dies leaves one that is not much older. */
   function measureIfDue(): void {
     const start = monotonicNow();
     if (start < nextResidency) return;
+    measureAll();
+    const cost = (monotonicNow() - start) / BUSY_SHARE;
+    nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
+  }
+
+  /** Only the last measurement is kept, so that a process that dies leaves one that is not much older. */
+  function measureAll(): void {
     for (const { name, counters, sampled } of agents.values()) {
       const measured = sampled.over ? undefined : counters.residency(monotonicNow());
       if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
@@ -100,8 +109,6 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
         // A full disk ends the recording elsewhere; the measurement before stays.
       }
     }
-    const cost = (monotonicNow() - start) / BUSY_SHARE;
-    nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
   }
 
   function searchBlind(now: number): void {
@@ -111,7 +118,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     for (const sentence of blind.find(recorded, now / 1e6)) folder.warn(sentence);
   }
 
+  /** Also between the looks, which may be seconds apart: a process must be known while it lives. */
   function findAgents(): void {
+    if (folder.failed) return;
     for (const directory of directories) for (const name of readdirSync(directory)) findAgent(directory, name);
   }
 
@@ -173,7 +182,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     },
     async finish() {
       clearTimeout(timer);
+      findAgents();
       lookAtAll();
+      measureAll();
       await stopAll([...agents.values()]);
       lookAtAll();
       for (const { name, file, counters } of agents.values()) {
