@@ -109,6 +109,22 @@ static void threads(void) {
   }
 }
 
+#define CROWD 4
+static _Atomic int arrived;
+static void *in_a_crowd(void *unused) {
+  (void)unused;
+  for (arrived++; arrived % CROWD != 0;) sched_yield();
+  return malloc(100);
+}
+/* 500 times four threads that allocate for the first time at the same moment. */
+static void crowds(void) {
+  for (int round = 0; round < 500; round++) {
+    pthread_t ids[CROWD];
+    for (size_t i = 0; i < CROWD; i++) pthread_create(&ids[i], NULL, in_a_crowd, NULL);
+    for (size_t i = 0; i < CROWD; i++) pthread_join(ids[i], NULL);
+  }
+}
+
 static pthread_key_t key;
 static void at_thread_exit(void *value) {
   free(value);
@@ -233,7 +249,7 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(void);
-  } cases[] = {{"family", family}, {"peak", peak},   {"mappings", mappings}, {"threads", threads}, {"exits", exits}, {"signals", alarms_in_handlers},
+  } cases[] = {{"family", family}, {"peak", peak},   {"mappings", mappings}, {"threads", threads}, {"crowds", crowds}, {"exits", exits}, {"signals", alarms_in_handlers},
                {"children", children}, {"forks", forks}, {"many", many},       {"samples", samples}};
   for (size_t i = 0; i < LENGTH(cases); i++) {
     if (strcmp(cases[i].name, name) == 0) return cases[i].run(), 0;

@@ -64,6 +64,10 @@ expect rows.threads 5 threads.ended 4
 expect blocks.bytes "$(value native.live_bytes)" live_bytes "$(value native.live_bytes)"
 [ "$(value native.allocated_count)" -ge 400004 ] || fail "count"
 
+record crowds
+no_losses
+expect rows.threads 2001 threads.ended 2000
+
 record exits
 no_losses
 expect rows.threads 201 threads.ended 200
