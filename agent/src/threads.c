@@ -29,11 +29,14 @@ static struct lock list_lock;
 static struct thread *all_threads;
 static pthread_key_t exit_key;
 
+/* Without TLS a thread knows nothing of itself once its last destructor has run. */
 #ifdef MEMSURGE_TLS_KEY
+#define FORGETS_ITSELF true
 static bool has_key;
 struct thread *thread_self(void) { return has_key ? pthread_getspecific(exit_key) : NULL; }
 static void set_self(struct thread *thread) { pthread_setspecific(exit_key, thread); }
 #else
+#define FORGETS_ITSELF false
 __thread struct thread *thread_of_this __attribute__((tls_model("initial-exec")));
 static void set_self(struct thread *thread) {
   thread_of_this = thread;
@@ -90,13 +93,16 @@ static bool is_gone(const struct thread *thread) {
   return thread->ended && SYSTEM_CALL3(SYS_tgkill, SYSTEM_CALL3(SYS_getpid, 0, 0, 0), thread->tid, 0) == ESRCH_RESULT;
 }
 
-/* A thread may allocate after its last destructor: then it finds itself among the ended. Otherwise one that is gone, or new memory. */
+/*
+ * A thread may allocate after its last destructor: one that forgot itself is found among the ended by its id, for which
+ * a new thread that got the id of an ended one is mistaken. Otherwise one that is gone, or new memory.
+ */
 static struct thread *find_or_map(int32_t tid) {
   struct thread *found = NULL;
   int looked_at = 0;
   for (struct thread *thread = all_threads; thread != NULL && looked_at < 16; thread = thread->next) {
     if (!thread->ended) continue;
-    if (thread->tid == tid && is_known(thread)) return thread;
+    if (FORGETS_ITSELF && thread->tid == tid && is_known(thread)) return thread;
     if (found == NULL && is_gone(thread)) found = thread;
     looked_at++;
   }
