@@ -121,11 +121,12 @@ bool agent_start(const struct agent_config *config, enum layout_start start) {
   unwind_start();
   blocks_start();
   maps_start(after_fork);
-  if (!stacks_start(after_fork) || (config->mode == MODE_SAMPLED && !samples_start(after_fork))) {
+  if (!stacks_start(after_fork) || (config->mode == MODE_SAMPLED && !samples_start())) {
     store_close();
     return false;
   }
   fill_header(config, start, now);
+  gate.recording++;
   atomic_store(&store.header->state, STATE_RECORDING);
   atomic_store(&gate.phase, GATE_RECORDING);
   return true;

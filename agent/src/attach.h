@@ -1,4 +1,4 @@
-/* Start and stop of a recording in a program that already runs. src/record/agent/protocol.ts mirrors this file. */
+/* Start and stop of a recording in a program that already runs. src/record/native/attach/protocol.ts mirrors this file. */
 #ifndef MEMSURGE_ATTACH_H
 #define MEMSURGE_ATTACH_H
 

@@ -20,6 +20,8 @@ enum gate_phase {
 
 struct gate {
   _Atomic uint32_t phase;
+  /** Number of the recording, from 1 on: what a thread or a block in passing knows of an earlier one means nothing in this one. */
+  uint32_t recording;
   /** layout_mode. */
   uint32_t mode;
   /** Sampled mode: nothing recorded lives at an address whose byte is 0 (samples.h). NULL: every free is looked up. */

@@ -16,14 +16,20 @@ struct lock {
 extern const char *single_threaded;
 static inline bool is_single_threaded(void) { return *(const volatile char *)single_threaded != 0; }
 
+/* A thread that is only being made known has no state to ask yet, or (in a child made by fork) one without an id. */
+static inline int32_t lock_taker(void) {
+  const struct thread *thread = thread_self();
+  if (LIKELY(thread != NULL) && LIKELY(thread->tid != 0)) return thread->tid;
+  return (int32_t)SYSTEM_CALL3(SYS_gettid, 0, 0, 0);
+}
+
 /**
  * Nothing is taken while there is one thread: it cannot start another in here. A thread that finds itself the owner
  * left the agent by longjmp out of a signal handler: it just goes on.
  */
 static inline void lock_enter(struct lock *lock) {
   if (is_single_threaded()) return;
-  const struct thread *thread = thread_self();
-  int32_t me = thread != NULL ? thread->tid : -1;
+  int32_t me = lock_taker();
   for (unsigned tries = 0;; tries++) {
     int32_t owner = 0;
     if (LIKELY(atomic_compare_exchange_weak_explicit(&lock->owner, &owner, me, memory_order_acquire, memory_order_relaxed))) return;

@@ -18,6 +18,8 @@ void memory_unmap(void *at, size_t bytes) {
   if (at != NULL) SYSTEM_CALL3(SYS_munmap, at, bytes, 0);
 }
 
+void memory_clear(void *at, size_t bytes) { SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_DONTNEED); }
+
 /* linux/fs.h of kernel 6.11: asks for the one mapping at an address. */
 struct procmap_query {
   uint64_t size, query_flags, query_addr;

@@ -11,6 +11,8 @@ enum memory_in_child { MEMORY_GONE, MEMORY_ZERO };
 /** Zeroed pages, or NULL. */
 void *memory_map(size_t bytes, enum memory_in_child);
 void memory_unmap(void *, size_t bytes);
+/** Makes whole pages zeroed ones again. */
+void memory_clear(void *, size_t bytes);
 
 /** Bounds of the mapping that holds an address, from /proc/self/maps; both 0 when there is none or it cannot be read. */
 void memory_find(uint64_t address, uint64_t *start, uint64_t *end);

@@ -79,11 +79,10 @@ bool modules_is_code(const struct image *image, uint64_t start, uint64_t end) {
   return false;
 }
 
-bool modules_find(uint64_t address, struct image *image) {
-  if (!HAS_FIND_OBJECT) {
-    if (!modules_list_find(address, image)) return false;
+/* As the loader knows it, without a look into the image itself. */
+static bool find_object(uint64_t address, struct image *image) {
 #ifndef MEMSURGE_TEST_MODULES_LIST
-  } else {
+  if (HAS_FIND_OBJECT) {
     struct dl_find_object object;
     if (_dl_find_object((void *)address, &object) != 0) return false;
     *image = (struct image){
@@ -94,8 +93,14 @@ bool modules_find(uint64_t address, struct image *image) {
         .handle = object.dlfo_link_map,
         .name = object.dlfo_link_map->l_name,
     };
-#endif
+    return true;
   }
+#endif
+  return modules_list_find(address, image);
+}
+
+bool modules_find(uint64_t address, struct image *image) {
+  if (!find_object(address, image)) return false;
   find_extent(image);
   return true;
 }
@@ -149,7 +154,7 @@ static uint32_t append_row(const struct image *image) {
 }
 
 static bool is_same(const struct known_image *known, const struct image *image) {
-  return known->end == image->end && known->handle == image->handle && known->unwind_table == image->unwind_table;
+  return known->handle == image->handle && known->unwind_table == image->unwind_table;
 }
 
 static void mark_gone(struct known_image *known) {
@@ -170,13 +175,14 @@ void modules_note(const struct image *image) {
       return;
     }
     if (start <= PLACE_GONE) continue;
-    if (start == image->start && is_same(known, image)) return;
+    if (start == image->start && known->end == image->end && is_same(known, image)) return;
     if (start < image->end && image->start < known->end) mark_gone(known);
   }
 }
 
 void modules_reset(void) { memset(known_images, 0, sizeof known_images); }
 
+/* Other threads may be unloading images meanwhile: none is looked into. */
 bool modules_refresh(void) {
   bool any_gone = false;
   if (!HAS_FIND_OBJECT) modules_list_refresh();
@@ -184,7 +190,7 @@ bool modules_refresh(void) {
     uint64_t start = atomic_load_explicit(&known->start, memory_order_acquire);
     if (start == PLACE_FREE) break;
     struct image image;
-    if (start <= PLACE_GONE || (modules_find(start, &image) && is_same(known, &image))) continue;
+    if (start <= PLACE_GONE || (find_object(start, &image) && is_same(known, &image))) continue;
     mark_gone(known);
     any_gone = true;
   }

@@ -98,17 +98,25 @@ void record_free(void *address) {
 }
 
 void record_depart(void *address, struct departing *departing) {
-  departing->known = false;
+  departing->recording = 0;
   if (address == NULL || !gate_may_know(address)) return;
   struct thread *thread = thread_enter();
   if (thread == NULL) return;
-  departing->known = take(thread, (uint64_t)address, &departing->block);
+  if (take(thread, (uint64_t)address, &departing->block)) departing->recording = thread->recording;
   thread_leave(thread);
 }
 
-void record_departed(const struct departing *departing) {
-  if (!departing->known) return;
+/* The recording may have ended, and another begun, while the block was on its way. */
+static struct thread *enter_again(const struct departing *departing) {
+  if (departing->recording == 0) return NULL;
   struct thread *thread = thread_enter();
+  if (thread == NULL || thread->recording == departing->recording) return thread;
+  thread_leave(thread);
+  return NULL;
+}
+
+void record_departed(const struct departing *departing) {
+  struct thread *thread = enter_again(departing);
   if (thread == NULL) return;
   settle(thread, &departing->block);
   count_temporary(thread, &departing->block);
@@ -116,8 +124,7 @@ void record_departed(const struct departing *departing) {
 }
 
 void record_back(const struct departing *departing) {
-  if (!departing->known) return;
-  struct thread *thread = thread_enter();
+  struct thread *thread = enter_again(departing);
   if (thread == NULL) return;
   put(thread, &departing->block);
   thread_leave(thread);

@@ -10,9 +10,10 @@
 #include "layout.h"
 #include "threads.h"
 
-/** A block that is on its way out: known but not counted as freed yet, for realloc may fail. */
+/** A block that is on its way out: not counted as freed yet, for realloc may fail. */
 struct departing {
-  bool known;
+  /** The recording that knew it, 0: none. */
+  uint32_t recording;
   struct layout_block block;
 };
 

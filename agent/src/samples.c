@@ -10,9 +10,10 @@
 
 static uint8_t *filter;
 
-bool samples_start(bool after_fork) {
-  if (!after_fork) memory_unmap(filter, FILTER_BYTES);
-  filter = memory_map(FILTER_BYTES, MEMORY_GONE);
+/* Kept from one recording to the next: a thread on its way to a free may still look at it. */
+bool samples_start(void) {
+  if (filter == NULL) filter = memory_map(FILTER_BYTES, MEMORY_ZERO);
+  else memory_clear(filter, FILTER_BYTES);
   gate.filter = filter;
   return filter != NULL;
 }

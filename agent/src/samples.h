@@ -4,8 +4,8 @@
 
 #include "threads.h"
 
-/** A new filter; sampled mode only. False when there is no memory for it. */
-bool samples_start(bool after_fork);
+/** An empty filter; sampled mode only. False when there is no memory for it. */
+bool samples_start(void);
 /** Draws the distance to the thread's next sample; in exact mode every allocation is one. */
 void samples_draw(struct thread *);
 /** Appends the sample of a block; its row, or STORE_FULL. */

@@ -2,7 +2,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -30,11 +29,14 @@ static struct lock list_lock;
 static struct thread *all_threads;
 static pthread_key_t exit_key;
 
+/* Without TLS a thread knows nothing of itself once its last destructor has run. */
 #ifdef MEMSURGE_TLS_KEY
+#define FORGETS_ITSELF true
 static bool has_key;
 struct thread *thread_self(void) { return has_key ? pthread_getspecific(exit_key) : NULL; }
 static void set_self(struct thread *thread) { pthread_setspecific(exit_key, thread); }
 #else
+#define FORGETS_ITSELF false
 __thread struct thread *thread_of_this __attribute__((tls_model("initial-exec")));
 static void set_self(struct thread *thread) {
   thread_of_this = thread;
@@ -52,10 +54,14 @@ void thread_note_name(struct thread *thread) {
   memcpy(row_of(thread)->name, name, sizeof name);
 }
 
+static bool is_known(const struct thread *thread) {
+  return thread->state == THREAD_IDLE && thread->recording == gate.recording;
+}
+
 /* Other destructors may still allocate: the thread counts as ended in the last round only, and even then goes on to record. */
 static void on_thread_exit(void *value) {
   struct thread *thread = value;
-  if (thread->state == THREAD_NEW) return;
+  if (!is_known(thread)) return;
   pthread_setspecific(exit_key, thread);
   if (++thread->exit_rounds < EXIT_ROUNDS || (thread = thread_enter()) == NULL) return;
   counters_flush(thread);
@@ -87,13 +93,16 @@ static bool is_gone(const struct thread *thread) {
   return thread->ended && SYSTEM_CALL3(SYS_tgkill, SYSTEM_CALL3(SYS_getpid, 0, 0, 0), thread->tid, 0) == ESRCH_RESULT;
 }
 
-/* A thread may allocate after its last destructor: then it finds itself among the ended. Otherwise one that is gone, or new memory. */
+/*
+ * A thread may allocate after its last destructor: one that forgot itself is found among the ended by its id, for which
+ * a new thread that got the id of an ended one is mistaken. Otherwise one that is gone, or new memory.
+ */
 static struct thread *find_or_map(int32_t tid) {
   struct thread *found = NULL;
   int looked_at = 0;
   for (struct thread *thread = all_threads; thread != NULL && looked_at < 16; thread = thread->next) {
     if (!thread->ended) continue;
-    if (thread->tid == tid && thread->state == THREAD_IDLE) return thread;
+    if (FORGETS_ITSELF && thread->tid == tid && is_known(thread)) return thread;
     if (found == NULL && is_gone(thread)) found = thread;
     looked_at++;
   }
@@ -122,7 +131,7 @@ static void clear(struct thread *thread) {
   stack_index_drop(&thread->stacks);
   /* Others read the state and walk the list meanwhile: these stay as they are. */
   memset(&thread->serial, 0, LAYOUT_PAGE - offsetof(struct thread, serial));
-  SYSTEM_CALL3(SYS_madvise, (char *)thread + LAYOUT_PAGE, sizeof *thread - LAYOUT_PAGE, MADV_DONTNEED);
+  memory_clear((char *)thread + LAYOUT_PAGE, sizeof *thread - LAYOUT_PAGE);
 }
 
 /* Gives a thread its serial, its stack's bounds and its root. False: the file has no room for it. */
@@ -132,6 +141,7 @@ static bool introduce(struct thread *thread, int32_t tid) {
   if (serial == STORE_FULL) return false;
   if (thread->tid != 0) clear(thread);
   thread->serial = serial;
+  thread->recording = gate.recording;
   thread->tid = tid;
   thread->delta_limit = DELTA_LIMIT;
   thread->random = row.start_time * 0x9e3779b97f4a7c15u ^ (uint64_t)thread ^ (uint64_t)tid;
@@ -150,11 +160,11 @@ static struct thread *enter_new(struct thread *thread) {
   if (thread != NULL && !thread->listed) {
     thread->listed = true;
     thread->next = all_threads;
-    all_threads = thread;
+    __atomic_store_n(&all_threads, thread, __ATOMIC_RELEASE); /* whoever stops the recording takes no lock */
   }
   lock_leave(&list_lock);
   if (thread == NULL) return NULL;
-  bool known = thread->state == THREAD_IDLE;
+  bool known = is_known(thread);
   thread->state = THREAD_BUSY;
   atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load(&gate.phase) != GATE_RECORDING) { /* stopped since it was looked at: see thread_enter */
@@ -211,12 +221,13 @@ bool threads_quiesce(void) {
   uint64_t deadline = monotonic_ns() + QUIESCE_NS;
   bool quiet = true;
   for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
-    if (wait_until_idle(thread, deadline)) thread->state = THREAD_NEW;
-    else quiet = false;
+    if (!wait_until_idle(thread, deadline)) quiet = false;
   }
   return quiet;
 }
 
 void threads_flush(void) {
-  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) counters_flush(thread);
+  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
+    if (thread->recording == gate.recording) counters_flush(thread);
+  }
 }

@@ -27,6 +27,8 @@ struct thread {
   struct thread *next;
   /** From here on all is zeroed for a new thread or a new recording. */
   uint32_t serial;
+  /** Of the gate, when the thread became known. */
+  uint32_t recording;
   /** Bytes until the next sample; never above 0 in exact mode. */
   int64_t countdown;
   /** Mean with which the countdown was drawn. */
@@ -70,12 +72,15 @@ static inline struct thread *thread_enter(void) {
   struct thread *thread = thread_self();
   if (__builtin_expect(thread == NULL || thread->state != THREAD_IDLE, 0)) return thread_enter_slowly(thread);
   thread->state = THREAD_BUSY;
-  /* Whoever stops the recording changes the phase, fences all threads by membarrier, and then waits for the busy ones. */
+  /*
+   * Whoever stops the recording changes the phase, fences all threads by membarrier, and then waits for the busy ones.
+   * One that was held up before it became busy may come here in the next recording, of which it knows nothing.
+   */
   atomic_signal_fence(memory_order_seq_cst);
-  if (__builtin_expect(atomic_load_explicit(&gate.phase, memory_order_relaxed) != GATE_RECORDING, 0)) {
-    /* Not IDLE: whoever stops may have looked already, and what is known of the thread is of no use in the next recording. */
+  bool is_recording = atomic_load_explicit(&gate.phase, memory_order_acquire) == GATE_RECORDING;
+  if (__builtin_expect(!is_recording || thread->recording != gate.recording, 0)) {
     thread->state = THREAD_NEW;
-    return NULL;
+    return thread_enter_slowly(thread);
   }
   thread->busy_sp = (uint64_t)__builtin_frame_address(0);
   return thread;
@@ -91,7 +96,7 @@ bool threads_prepare(void);
 /** At a start; in a child made by fork the threads of the parent are gone. */
 void threads_reset(bool after_fork);
 /**
- * Waits until no thread is inside the agent; the phase must be off RECORDING. Threads enter anew at the next start.
+ * Waits until no thread is inside the agent; the phase must be off RECORDING.
  * False: some thread did not leave within seconds; it may never, or may still write to the file.
  */
 bool threads_quiesce(void);

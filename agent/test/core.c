@@ -4,6 +4,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -106,6 +107,39 @@ static void threads(void) {
     void *block;
     pthread_join(ids[i], &block);
     free(block);
+  }
+}
+
+#define CROWD 4
+static _Atomic int arrived;
+static void *in_a_crowd(void *unused) {
+  (void)unused;
+  for (arrived++; arrived % CROWD != 0;) sched_yield();
+  return malloc(100);
+}
+/* 500 times four threads that allocate for the first time at the same moment. */
+static void crowds(void) {
+  for (int round = 0; round < 500; round++) {
+    pthread_t ids[CROWD];
+    for (size_t i = 0; i < CROWD; i++) pthread_create(&ids[i], NULL, in_a_crowd, NULL);
+    for (size_t i = 0; i < CROWD; i++) pthread_join(ids[i], NULL);
+  }
+}
+
+static void *alone(void *id) {
+  *(pid_t *)id = gettid();
+  return malloc(100);
+}
+/* Ten threads one after the other, with the same id where the system (for root) lets it be chosen. */
+static void same_ids(void) {
+  pid_t id = 0;
+  for (int i = 0; i < 10; i++) {
+    int last = open("/proc/sys/kernel/ns_last_pid", O_WRONLY);
+    if (id > 1) dprintf(last, "%d", id - 1);
+    close(last);
+    pthread_t thread;
+    pthread_create(&thread, NULL, alone, &id);
+    pthread_join(thread, NULL);
   }
 }
 
@@ -233,7 +267,7 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(void);
-  } cases[] = {{"family", family}, {"peak", peak},   {"mappings", mappings}, {"threads", threads}, {"exits", exits}, {"signals", alarms_in_handlers},
+  } cases[] = {{"family", family}, {"peak", peak},   {"mappings", mappings}, {"threads", threads}, {"crowds", crowds}, {"same_ids", same_ids}, {"exits", exits}, {"signals", alarms_in_handlers},
                {"children", children}, {"forks", forks}, {"many", many},       {"samples", samples}};
   for (size_t i = 0; i < LENGTH(cases); i++) {
     if (strcmp(cases[i].name, name) == 0) return cases[i].run(), 0;

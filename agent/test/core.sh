@@ -64,6 +64,17 @@ expect rows.threads 5 threads.ended 4
 expect blocks.bytes "$(value native.live_bytes)" live_bytes "$(value native.live_bytes)"
 [ "$(value native.allocated_count)" -ge 400004 ] || fail "count"
 
+record crowds
+no_losses
+expect rows.threads 2001 threads.ended 2000
+
+# Without TLS a thread that gets the id of an ended one is mistaken for it.
+if [ -z "${MEMSURGE_LIBRARY:-}" ]; then
+  record same_ids
+  no_losses
+  expect rows.threads 11 threads.ended 10
+fi
+
 record exits
 no_losses
 expect rows.threads 201 threads.ended 200
