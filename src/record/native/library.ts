@@ -40,6 +40,16 @@ export function planNative({ mode, sampleBytes }: NativeOptions): NativePlan | u
   return undefined;
 }
 
+/**
+ * The same for a process of which there is nothing but native memory to record.
+ * @throws TraceError when it cannot be recorded on this machine.
+ */
+export function requireNative({ mode, sampleBytes }: NativeOptions): NativePlan {
+  const problem = whyNot();
+  if (problem !== undefined) throw new TraceError(problem);
+  return { mode: mode === 'exact' ? mode : 'sampled', sampleBytes, library: LIBRARY };
+}
+
 function whyNot(): string | undefined {
   if (process.arch !== 'x64') return `native memory can be recorded on x64 only, this is ${process.arch}`;
   if (!existsSync(LIBRARY)) return 'the native agent was not built (that takes make and a C compiler)';

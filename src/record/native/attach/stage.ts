@@ -90,9 +90,12 @@ async function lookAt(pid: number): Promise<Viewer> {
       root: root === '/' && itsMounts === ourMounts ? '' : `/proc/${pid}/root`,
     };
   } catch (error) {
-    throw new TraceError(
-      `native memory of process ${pid} cannot be recorded: it has ended, or belongs to somebody else (${messageOf(error)})`,
-    );
+    const code = (error as NodeJS.ErrnoException).code;
+    const why =
+      code === 'EACCES' || code === 'EPERM'
+        ? 'no permission; run memsurge as the user it belongs to, or as root'
+        : 'it has ended';
+    throw new TraceError(`native memory of process ${pid} cannot be recorded: ${why}`);
   }
 }
 
