@@ -1,7 +1,7 @@
 import type { Answer, Row } from '../query/rows.ts';
 import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.ts';
 import type { Dimension } from '../trace/view.ts';
-import { formatBytes, formatCount, formatError, formatShare, shareBar } from './format.ts';
+import { formatBytes, formatCount, formatError, formatShare, shareBar, wrap } from './format.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 
@@ -23,6 +23,12 @@ export function printWarnings(shell: Shell, warnings: readonly string[]): void {
   for (const warning of warnings) shell.err(`memsurge: ${shell.colors.yellow('warning:')} ${warning}`);
 }
 
+/** The headline of rows, and what they do not hold. */
+export function printHeadline(shell: Shell, answer: Answer): void {
+  shell.out(headline(answer));
+  if (answer.before !== undefined) shell.out(wrap(beforeText(answer.before), shell.width, '', ''));
+}
+
 /** "shown 2.93 GiB of 3.01 GiB · allocated · sampled ±0.3 %" */
 export function headline(answer: Answer): string {
   const figure = (amount: Answer['whole']) =>
@@ -37,6 +43,12 @@ export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accura
   if (accuracy === 'exact') return 'exact';
   if (accuracy === 'unknown') return 'estimated, error not known';
   return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
+}
+
+/** What is said of blocks from before an attach: `bytes` of them, null when that is not known. */
+export function beforeText(bytes: number | null): string {
+  if (bytes === null) return 'How much of the native heap was in use before recording began is not known.';
+  return `Before recording began ${formatBytes(bytes)} of the native heap were in use, as the C library counts them; nothing else is known of them.`;
 }
 
 /** Rows of one dimension as a table. */

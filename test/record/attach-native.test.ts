@@ -23,6 +23,9 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill('SIGKILL');
 });
 
+/** What the sample keeps before it waits, in bytes; the C library adds 2.1 % of its own. */
+const KEPT_BEFORE = 64 * MiB + 200_000 * 100 + 3 * 1000 * 10_000;
+
 /** The sample that waits for lines, under a name that no other test has. */
 const NAME = `waits-${process.pid}`;
 
@@ -85,8 +88,12 @@ describe.skipIf(withoutGdb)('a plain native program', () => {
     expect(threadNames(target.pid)).not.toContain('memsurge');
     expect(slotsToAgent(target.pid)).toBe(0);
 
-    const { rows, accuracy } = await ask('top', recorder.output, '--kind', 'native-heap', '--by', 'function');
+    const { rows, accuracy, before } = await ask('top', recorder.output, '--kind', 'native-heap', '--by', 'function');
     expect(accuracy).toBe('exact');
+    expect(before).toBeGreaterThan(KEPT_BEFORE);
+    expect(before).toBeLessThan(KEPT_BEFORE * 1.05);
+    const report = await memsurge('report', recorder.output);
+    expect(report.stdout).toMatch(/Before recording began 11\d MiB of the native heap were in use/);
     expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
     expect(rowOf(rows, 'keep_large')).toMatchObject({ totalBytes: 3 * MiB, totalCount: 3 });
     const threads = await ask(

@@ -14,7 +14,7 @@ import type { Row } from '../../query/rows.ts';
 import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../../trace/kinds.ts';
 import type { Dimension, Metric } from '../../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime, wrap } from '../format.ts';
-import { accuracyText, printJson, printWarnings, rowName } from '../print.ts';
+import { accuracyText, beforeText, printJson, printWarnings, rowName } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { addViewOptions, FILTER_HELP, openView, shellWord, type ViewOptions, viewFlags } from '../view-options.ts';
 
@@ -94,6 +94,7 @@ function nativeText({
   accuracy,
   fleetingCount,
   resident,
+  before,
 }: NativeFinding): string {
   const fleeting =
     fleetingCount === null || allocated.count === 0
@@ -103,7 +104,7 @@ function nativeText({
   return (
     `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
     `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
-    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).`
+    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).${before === 0 ? '' : ` ${beforeText(before)}`}`
   );
 }
 
