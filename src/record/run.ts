@@ -8,6 +8,7 @@ import { openGuardedPort } from './guard.ts';
 import { showLive } from './live.ts';
 import { type NativeOptions, planNative, preloadEnvironment } from './native/library.ts';
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
+import { whyNotPreloadable } from './native/program.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
 import { commandLine, programOf } from './proc.ts';
@@ -31,7 +32,7 @@ export interface RunOptions {
  */
 export async function run(options: RunOptions): Promise<number> {
   const output = await chooseOutput(options.output, programOf(options.command));
-  const native = planNative(options.native);
+  const native = planNative(options.native, whyNotPreloadable(options.command[0]));
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
   const sampler = startProcSampler(folder);
   const looker = native && (await startNativeLooker(folder, sampler));
