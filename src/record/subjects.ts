@@ -67,7 +67,7 @@ export async function dotnetSubject(pid: number, options: NativeOptions): Promis
         { pid, parentPid: facts?.parentPid ?? 0, commandLine: commandLine(command), info },
         { compiledBefore: true, onChunk },
       );
-      if (native && looker) looker.alsoIn(await attachToDotnet(pid, connect, native, looker.path));
+      if (native && looker) looker.attached(pid, await attachToDotnet(pid, connect, native, looker.path));
       return {
         process: runtime.process,
         sampled: runtime.sampled,
@@ -101,7 +101,7 @@ export function nativeSubject(pid: number, options: NativeOptions): Subject {
     command,
     native,
     async record({ folder, sampler, looker }) {
-      if (looker !== undefined) looker.alsoIn(await attachByDebugger(pid, native, looker.path));
+      if (looker !== undefined) looker.attached(pid, await attachByDebugger(pid, native, looker.path));
       const process = folder.addProcess({
         pid,
         parentPid: facts.parentPid,

@@ -8,7 +8,7 @@ import { openTraceFile } from '../../src/trace/file.ts';
 import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import { nativeSamplePath, whyNoNativeSamples } from '../support/samples.ts';
-import { AS_NOBODY, nobodyMayUse } from './support.ts';
+import { AS_NOBODY, nobodyMayUse, processesWith } from './support.ts';
 
 const MiB = 1024 * 1024;
 const BIN = join(ROOT, 'bin', 'memsurge.js');
@@ -137,6 +137,48 @@ describe.skipIf(withoutGdb)('a plain native program', () => {
     const { rows } = await ask('top', recorder.output, '--kind', 'native-heap', '--by', 'function');
     expect(rowOf(rows, 'keep_large')).toMatchObject({ totalBytes: 3 * MiB });
   });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'in a container, to its end, at which its folders go too (needs root)',
+    async () => {
+      // Its /tmp and /proc are its own, and there it is process 1.
+      const program = nativeSamplePath('waits');
+      const script = `mount -t tmpfs none /tmp && mount -t proc proc /proc && exec ${program}`;
+      const { child, finished, output } = start('unshare', [
+        '--pid',
+        '--mount',
+        '--fork',
+        '--kill-child',
+        'sh',
+        '-c',
+        script,
+      ]);
+      running.push(child);
+      const outcome = await Promise.race([
+        until(() => output().includes('ready 1')).then(() => 'ready'),
+        finished.then(() => 'not permitted'),
+      ]);
+      if (outcome !== 'ready') return console.warn('skipped: unshare is not permitted here');
+      const pid = processesWith(program).find(
+        (one) => readFileSync(`/proc/${one}/cmdline`, 'utf8') === `${program}\0`,
+      )!;
+      const trace = fresh();
+      const recorder = startMemsurge('attach', String(pid), '--native', 'exact', '-o', trace);
+      let said = '';
+      recorder.child.stderr?.on('data', (text) => {
+        said += text;
+      });
+      await until(() => said.includes('with its native memory'));
+      // Time for the recorder to find the file in there.
+      await until(() => readdirSync(`${trace}.recording/native`).length > 0);
+      child.stdin?.write('\n\n');
+      expect((await finished).status).toBe(7);
+      expect((await recorder.finished).status).toBe(0);
+      expect((await openTraceFile(trace)).manifest.processes).toMatchObject([{ pid, name: 'waits' }]);
+      const { rows } = await ask('top', trace, '--kind', 'native-heap', '--by', 'function');
+      expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
+    },
+  );
 
   test('a recorder that is killed while gdb works does it no harm', async () => {
     const target = await waiting();
