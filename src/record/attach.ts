@@ -15,7 +15,7 @@ import { type AttachedProcess, dotnetSubject, nativeSubject } from './subjects.t
 export interface AttachOptions {
   /** A pid, or the name of a process. */
   readonly target: string;
-  /** Milliseconds after which recording stops; undefined: at Ctrl-C or when the process ends. */
+  /** Milliseconds of recording, from when all of it has begun; undefined: to Ctrl-C or the end of the process. */
   readonly duration: number | undefined;
   readonly output: string | undefined;
   readonly withSource: boolean;
@@ -43,7 +43,7 @@ export async function attach(options: AttachOptions): Promise<void> {
   const looker = subject.native && (await startNativeLooker(folder, sampler));
   const live = await showLive(folder, sampler, looker, true);
   // From here on Ctrl-C means: stop and keep, even while the sessions are still being started.
-  const stopAsked = whenAskedToStop(options.duration, folder);
+  const stopAsked = whenAskedToStop(folder);
   let attached: AttachedProcess;
   try {
     attached = await subject.record({ folder, sampler, looker, onChunk: live.onChunk });
@@ -64,7 +64,7 @@ export async function attach(options: AttachOptions): Promise<void> {
   });
   const until = options.duration === undefined ? 'Ctrl-C stops' : `for ${options.duration / 1000} s`;
   say(`recording ${process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
-  await Promise.race([stopAsked, attached.over, sampled.ended]);
+  await Promise.race([stopAsked, attached.over, sampled.ended, elapsed(options.duration)]);
   // The streams end a moment before the process does.
   if (attached.endedByItself) await withTimeout(sampled.ended, END_PATIENCE);
   await looker?.finish();
@@ -75,15 +75,21 @@ export async function attach(options: AttachOptions): Promise<void> {
   await pack(folder.path, output, options.withSource, live);
 }
 
-/** Settles at Ctrl-C, SIGTERM, SIGHUP, after `duration` ms, or when the folder cannot be written. */
-function whenAskedToStop(duration: number | undefined, folder: RecordingFolder): Promise<void> {
+/** Settles at Ctrl-C, SIGTERM, SIGHUP, or when the folder cannot be written. */
+function whenAskedToStop(folder: RecordingFolder): Promise<void> {
   return new Promise((resolve) => {
     // Once: a second Ctrl-C, while the trace is being written, ends memsurge and leaves the folder.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
-    if (duration !== undefined) setTimeout(resolve, duration).unref();
     folder.onFailure((text) => {
       say(text);
       resolve();
     });
+  });
+}
+
+/** Settles after `duration` ms, never when that is undefined; keeps nobody waiting for it at the end. */
+function elapsed(duration: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (duration !== undefined) setTimeout(resolve, duration).unref();
   });
 }
