@@ -67,6 +67,7 @@ function syntheticTrace(rows: number): Trace {
     exit: '',
     allocationSource: 'allocation-sampled',
     nativeSource: 'none',
+    nativeBefore: 0,
   });
   const modules = ['app', 'lib', 'System.Private.CoreLib'].map((name, i) => builder.module(name, '', i === 2));
   const file = builder.file('/src/App.cs');

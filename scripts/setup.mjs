@@ -2,12 +2,24 @@
 // dependencies, the build of memsurge and of its native agent, with --samples the sample programs, with --judges the peers the tests compare with.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const stamps = join(root, '.build', 'stamps');
+
+/** What glibc puts for $LIB: upstream and Fedora, Arch and Nix, Debian, Flatpak. */
+const LIB = ['lib64', 'lib', 'lib/x86_64-linux-gnu', 'x86_64-linux-gnu'];
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
@@ -27,26 +39,43 @@ step(
     npm('run', '--silent', 'build');
   },
 );
-step('agent', ['agent/src', 'agent/Makefile'], join(root, 'dist', 'agent', 'libmemsurge.so'), () => {
-  try {
-    execFileSync('make', ['--silent', '-C', join(root, 'agent')], { stdio: ['ignore', 2, 2] });
-  } catch (error) {
-    const why = error.code === 'ENOENT' ? 'make is not installed' : 'make failed, see above';
-    console.error(`setup: the native agent was not built (${why}): only managed memory can be recorded.`);
-    return false;
-  }
-  mkdirSync(join(root, 'dist', 'agent'), { recursive: true });
-  for (const name of ['libmemsurge.so', 'libmemsurge-tls.so']) {
-    copyFileSync(join(root, '.build', 'agent', name), join(root, 'dist', 'agent', name));
-  }
-  return true;
-});
+step(
+  'agent',
+  ['agent/src', 'agent/Makefile', 'scripts/setup.mjs'],
+  join(root, 'dist', 'agent', 'libmemsurge.so'),
+  () => {
+    try {
+      execFileSync('make', ['--silent', '-C', join(root, 'agent')], { stdio: ['ignore', 2, 2] });
+    } catch (error) {
+      const why = error.code === 'ENOENT' ? 'make is not installed' : 'make failed, see above';
+      console.error(`setup: the native agent was not built (${why}): only managed memory can be recorded.`);
+      return false;
+    }
+    const target = join(root, 'dist', 'agent');
+    mkdirSync(target, { recursive: true });
+    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so']) {
+      copyFileSync(join(root, '.build', 'agent', name), join(target, name));
+    }
+    linkForPreload(target);
+    return true;
+  },
+);
 try {
   if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
   if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exit(2);
+}
+
+/** Links to the agent, one for each $LIB: the same file for the loader, whatever path it came by. */
+function linkForPreload(target) {
+  const preload = join(target, 'preload');
+  rmSync(preload, { recursive: true, force: true });
+  for (const lib of LIB) {
+    mkdirSync(join(preload, lib), { recursive: true });
+    symlinkSync(relative(join(preload, lib), join(target, 'libmemsurge.so')), join(preload, lib, 'libmemsurge.so'));
+  }
 }
 
 /** Runs `work` unless `result` exists and was made from the same `inputs`; work that says false is tried again next time. */

@@ -11,8 +11,10 @@
 #include "control.h"
 #include "gate.h"
 #include "got.h"
+#include "heap-use.h"
 #include "hooks.h"
 #include "real.h"
+#include "store.h"
 
 enum attach_phase {
   PHASE_IDLE,
@@ -81,7 +83,9 @@ static enum attach_result start(void) {
   if (!prepare()) return ATTACH_NO_THREAD;
   uint32_t waiting = GATE_WAITING;
   atomic_compare_exchange_strong(&gate.phase, &waiting, GATE_INERT);
+  uint64_t before_bytes = heap_in_use();
   enum attach_result result = got_connect() == 0 ? ATTACH_NO_SLOTS : agent_start(&config, START_ATTACH) ? ATTACH_DONE : ATTACH_NO_FILE;
+  if (result == ATTACH_DONE) store.header->before_bytes = before_bytes;
   if (result == ATTACH_DONE && !control_start()) {
     agent_stop();
     result = ATTACH_NO_THREAD;

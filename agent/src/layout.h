@@ -1,7 +1,8 @@
 /*
  * The agent's file: what the agent knows of its process, in one sparse file that is mapped shared, so that it is readable
  * at any moment and after any death of the process. Written by the agent only, but for the two fields of the header
- * marked "recorder". Little-endian, naturally aligned. src/read/agent reads it; a change here is a new VERSION.
+ * marked "recorder". Little-endian, naturally aligned. src/read/agent reads it; a change here is a new VERSION, but for a
+ * field in the header's unused rest, whose 0 says that it is not known.
  *
  * The file is a header and sections. A section is an array of rows at a fixed offset; `rows` says how many are in use.
  * A row is written before `rows` counts it (release), and never moves. Capacities are address space, not disk: only
@@ -208,6 +209,8 @@ struct layout_header {
   /** Path of the executable, and the command line with spaces between arguments; cut to fit, zero-terminated. */
   char executable[512];
   char command_line[1024];
+  /** Attached: bytes of the native heap in use when recording began, as heap-use.h says; 0 when that is not known. */
+  uint64_t before_bytes;
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");

@@ -8,7 +8,7 @@ export interface NativeFlags {
 }
 
 /** The flags of native recording; `standard` says what is done without them. */
-export function addNativeOptions(command: Command, standard: NativeMode): Command {
+export function addNativeOptions(command: Command, standard: string): Command {
   return command
     .addOption(
       new Option('--native <mode>', 'record native memory: a random sample by bytes, every allocation, or not at all')

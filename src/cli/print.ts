@@ -1,10 +1,10 @@
 import type { Answer, Row } from '../query/rows.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
-import { NOTHING, rowName } from '../wording/rows.ts';
+import { beforeText, headline, NOTHING, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
-import { shareBar } from './terminal.ts';
+import { shareBar, wrap } from './terminal.ts';
 
 const BAR_WIDTH = 10;
 /** From these widths on there is room for bars beside short names, beside long names, and for modules. */
@@ -19,6 +19,12 @@ export function printJson(shell: Shell, answer: unknown): void {
 
 export function printWarnings(shell: Shell, warnings: readonly string[]): void {
   for (const warning of warnings) shell.err(`memsurge: ${shell.colors.yellow('warning:')} ${warning}`);
+}
+
+/** The headline of rows, and what they do not hold. */
+export function printHeadline(shell: Shell, answer: Answer): void {
+  shell.out(headline(answer));
+  if (answer.before !== undefined) shell.out(wrap(beforeText(answer.before), shell.width));
 }
 
 /** Rows of one dimension as a table. */

@@ -1,6 +1,7 @@
 import { GENERATIONS, type Generation, type Heap, kindIndex } from '../trace/kinds.ts';
 import { NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Dimension, type View } from '../trace/view.ts';
+import { nativeBefore } from './before.ts';
 import { derived } from './derived.ts';
 import { heap } from './heap.ts';
 import { processName } from './names.ts';
@@ -82,6 +83,8 @@ export interface NativeFinding {
   readonly accuracy: Accuracy;
   /** Of the live bytes, those that were in memory when that was measured last; null where it was not. */
   readonly resident: number | null;
+  /** Bytes in use when recording began, see {@link Answer.before}; 0 for a process recorded from its start. */
+  readonly before: number | null;
   /** Blocks freed by the very next allocation event of their thread; null where only a sample was seen. */
   readonly fleetingCount: number | null;
   readonly view: View;
@@ -239,6 +242,7 @@ function nativeFindings(trace: Trace, view: View): NativeFinding[] {
         allocated: total,
         accuracy,
         resident: residentOf(trace, { ...own, metric: 'live' }),
+        before: nativeBefore(trace, own) === null ? null : (nativeBefore(trace, own) ?? 0),
         fleetingCount: trace.processes.nativeSource[process] === 'exact' ? fleetingOf(trace, process) : null,
         view: own,
       };

@@ -59,6 +59,11 @@ export interface Answer<R = Row> {
   /** The same metric without any filter. */
   readonly whole: Amount;
   readonly accuracy: Accuracy;
+  /**
+   * Of an attached process, bytes of its native heap that were in use when recording began, as the C library counts them:
+   * in no row and no total. null: not known; absent where there were none, or the view's filters cannot tell.
+   */
+  readonly before?: number | null;
   readonly rows: readonly R[];
   /** What the reader of the figures must know: losses, blind spots, filters that match nothing. */
   readonly warnings: readonly string[];

@@ -2,6 +2,7 @@ import { HEAPS, KINDS } from '../trace/kinds.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { Dimension, View } from '../trace/view.ts';
 import { answer, errorOf, figureOf, figuresOf, sumByStack } from './answer.ts';
+import { nativeBefore } from './before.ts';
 import { derived } from './derived.ts';
 import { functionLabel, inclusiveByFunction, type Label } from './functions.ts';
 import { fileName, moduleOfFunction, processName, threadName } from './names.ts';
@@ -57,7 +58,8 @@ export function top(
     const rest = ranked.filter((group) => !visible.has(group));
     rows.push(withResident(otherRow(groups.sums, rest, total, view), rest));
   }
-  return answer(trace, view, total, rows, selection.warnings);
+  const before = nativeBefore(trace, view);
+  return { ...answer(trace, view, total, rows, selection.warnings), ...(before !== undefined && { before }) };
 }
 
 /** Bytes in memory by the groups of `dimension`; undefined where they are not known. */

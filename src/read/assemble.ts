@@ -108,6 +108,7 @@ function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: Process
     exit: input.exit,
     allocationSource: input.capture?.allocationSource ?? 'none',
     nativeSource: input.native.at(-1)?.capture.mode ?? 'none',
+    nativeBefore: input.native.at(-1)?.capture.beforeBytes ?? 0,
   });
 }
 

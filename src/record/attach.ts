@@ -1,90 +1,87 @@
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { monotonicNow } from './clock.ts';
-import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
 import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { showLive } from './live.ts';
-import { attachToDotnet } from './native/attach/dotnet.ts';
-import { type NativeOptions, planNative } from './native/library.ts';
+import type { NativeOptions } from './native/library.ts';
 import { startNativeLooker } from './native/looker.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
-import { commandLine, describeProcess, programOf } from './proc.ts';
 import { startProcSampler } from './proc-sampler.ts';
-import { askProcess, findTarget } from './processes.ts';
-import { type RecordedRuntime, recordRuntime } from './runtime-recorder.ts';
+import { findTarget, isPlainNative } from './processes.ts';
+import { withTimeout } from './runtime-recorder.ts';
 import { say, TOOL } from './say.ts';
+import { type AttachedProcess, dotnetSubject, nativeSubject } from './subjects.ts';
 
 export interface AttachOptions {
-  /** A pid, or the name of a .NET process. */
+  /** A pid, or the name of a process. */
   readonly target: string;
-  /** Milliseconds after which recording stops; undefined: at Ctrl-C or when the process ends. */
+  /** Milliseconds of recording, from when all of it has begun; undefined: to Ctrl-C or the end of the process. */
   readonly duration: number | undefined;
   readonly output: string | undefined;
   readonly withSource: boolean;
-  /** Native memory, from now on; off unless a mode was asked for, since the agent then goes into the running process. */
+  /**
+   * Native memory, from now on. Without a mode it is sampled where there is nothing else to record, and off in a .NET
+   * process, since the agent then goes into it.
+   */
   readonly native: NativeOptions;
 }
 
-/** How long the process may take to deliver the rest of its events, ms. */
-const STOP_TIMEOUT = 30_000;
+/** How long a process may go on when its event streams have ended by themselves, ms. */
+const END_PATIENCE = 1_000;
 
 /**
- * Records a running .NET process until Ctrl-C, the duration or its end, and writes the trace. The process goes on.
+ * Records a running process until Ctrl-C, the duration or its end, and writes the trace. The process goes on.
  * @returns path of the trace.
  * @throws TraceError when it cannot be found or recorded, or the trace cannot be written.
  */
 export async function attach(options: AttachOptions): Promise<string> {
   const pid = await findTarget(options.target);
-  const endpoint = await findEndpoint(pid);
-  const info = await askProcess(pid, endpoint);
-  const facts = describeProcess(pid);
-  const args = facts?.arguments ?? [info.commandLine];
-  const native = options.native.mode === undefined ? undefined : planNative(options.native);
-  const output = await chooseOutput(options.output, info.entryAssembly || programOf(args));
+  const subject = isPlainNative(pid) ? nativeSubject(pid, options.native) : await dotnetSubject(pid, options.native);
+  const output = await chooseOutput(options.output, subject.name);
 
-  const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'attach', command: [...args] });
+  const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'attach', command: [...subject.command] });
   const sampler = startProcSampler(folder);
-  const looker = native && (await startNativeLooker(folder, sampler));
+  const looker = subject.native && (await startNativeLooker(folder, sampler));
   const live = await showLive(folder, sampler, looker, true);
   // From here on Ctrl-C means: stop and keep, even while the sessions are still being started.
-  const stopAsked = whenAskedToStop(options.duration, folder);
-  let runtime: RecordedRuntime;
+  const stopAsked = whenAskedToStop(folder);
+  let attached: AttachedProcess;
   try {
-    runtime = await recordRuntime(
-      folder,
-      sampler,
-      endpointConnect(endpoint),
-      { pid, parentPid: facts?.parentPid ?? 0, commandLine: commandLine(args), info },
-      { compiledBefore: true, onChunk: live.onChunk },
-    );
-    if (native && looker) looker.alsoIn(await attachToDotnet(pid, endpointConnect(endpoint), native, looker.path));
+    attached = await subject.record({ folder, sampler, looker, onChunk: live.onChunk });
   } catch (error) {
     await looker?.finish();
     sampler.close();
     live.close();
     await folder.finish();
     await folder.remove();
+    if (error instanceof TraceError) throw error;
     throw new TraceError(`process ${pid} cannot be recorded: ${messageOf(error)}`);
   }
 
+  const { process, sampled } = attached;
+  void sampled.ended.then((exit) => {
+    process.endTime ??= monotonicNow();
+    process.exit ??= exit ?? 'ended';
+  });
   const until = options.duration === undefined ? 'Ctrl-C stops' : `for ${options.duration / 1000} s`;
-  say(`recording ${runtime.process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
-  await Promise.race([stopAsked, runtime.streamsEnded, runtime.sampled.ended]);
+  say(`recording ${process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
+  await Promise.race([stopAsked, attached.over, sampled.ended, elapsed(options.duration)]);
+  // The streams end a moment before the process does.
+  if (attached.endedByItself) await withTimeout(sampled.ended, END_PATIENCE);
   await looker?.finish();
-  await runtime.stop(STOP_TIMEOUT);
-  await noteEnd(runtime);
+  await attached.stop();
+  process.exit ??= 'still running when the recording stopped';
   sampler.close();
   await folder.finish();
   await pack(folder.path, output, options.withSource, live);
   return output;
 }
 
-/** Settles at Ctrl-C, SIGTERM, SIGHUP, after `duration` ms, or when the folder cannot be written. */
-function whenAskedToStop(duration: number | undefined, folder: RecordingFolder): Promise<void> {
+/** Settles at Ctrl-C, SIGTERM, SIGHUP, or when the folder cannot be written. */
+function whenAskedToStop(folder: RecordingFolder): Promise<void> {
   return new Promise((resolve) => {
     // Once: a second Ctrl-C, while the trace is being written, ends memsurge and leaves the folder.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
-    if (duration !== undefined) setTimeout(resolve, duration).unref();
     folder.onFailure((text) => {
       say(text);
       resolve();
@@ -92,16 +89,9 @@ function whenAskedToStop(duration: number | undefined, folder: RecordingFolder):
   });
 }
 
-/** The streams end a moment before the process does: give it that moment. */
-async function noteEnd(runtime: RecordedRuntime): Promise<void> {
-  const { process } = runtime;
-  const gone = () => describeProcess(process.pid) === undefined;
-  for (let i = 0; i < 20 && runtime.endedByItself && !gone(); i++)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  if (gone()) {
-    process.endTime = monotonicNow();
-    process.exit = (await runtime.sampled.ended) ?? 'ended';
-  } else {
-    process.exit = 'still running when the recording stopped';
-  }
+/** Settles after `duration` ms, never when that is undefined; keeps nobody waiting for it at the end. */
+function elapsed(duration: number | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    if (duration !== undefined) setTimeout(resolve, duration).unref();
+  });
 }

@@ -31,17 +31,21 @@ export async function listDotnetProcesses(): Promise<DotnetProcess[]> {
 }
 
 /**
- * The pid of `target`: a number, or the name of a .NET process as {@link listDotnetProcesses} gives it, in full or in part.
+ * The pid of `target`: a number, or the name of a process: as {@link listDotnetProcesses} gives it, or that of its program.
+ * A whole name goes before a part of one, and of parts those of .NET processes go first.
  * @throws TraceError when none or several fit.
  */
 export async function findTarget(target: string): Promise<number> {
   if (/^\d+$/.test(target)) return Number(target);
-  const all = await listDotnetProcesses();
+  const dotnet = await listDotnetProcesses();
+  const native = listOthers(new Set(dotnet.map(({ pid }) => pid)));
   const wanted = target.toLowerCase();
-  const named = all.filter((one) => one.name.toLowerCase() === wanted);
-  const fitting = named.length > 0 ? named : all.filter((one) => one.name.toLowerCase().includes(wanted));
+  const isCalled = ({ name }: { name: string }) => name.toLowerCase() === wanted;
+  const holds = ({ name }: { name: string }) => name.toLowerCase().includes(wanted);
+  const steps = [[...dotnet, ...native].filter(isCalled), dotnet.filter(holds), native.filter(holds)];
+  const fitting = steps.find((step) => step.length > 0) ?? [];
   if (fitting.length === 0) {
-    throw new TraceError(`no .NET process is called "${target}"; "memsurge ps" lists those that run`);
+    throw new TraceError(`no process is called "${target}"; "memsurge ps" lists those of .NET that run`);
   }
   if (fitting.length > 1) {
     const list = fitting.map((one) => `  ${one.pid}  ${one.name}  ${one.commandLine}`).join('\n');
@@ -80,8 +84,28 @@ export async function askProcess(
   }
 }
 
+/** All other programs but this one; the kernel's own threads have no arguments. */
+function listOthers(dotnet: ReadonlySet<number>): { pid: number; name: string; commandLine: string }[] {
+  return allPids()
+    .filter((pid) => pid !== process.pid && !dotnet.has(pid))
+    .flatMap((pid) => {
+      const args = describeProcess(pid)?.arguments ?? [];
+      return args.length === 0 ? [] : [{ pid, name: programOf(args), commandLine: commandLine(args) }];
+    });
+}
+
+/** Whether process `pid` can be seen to be a plain native program: neither .NET nor about to be. */
+export function isPlainNative(pid: number): boolean {
+  return isMapped(pid, RUNTIME_OR_HOST) === false && !socketOwners().has(pid);
+}
+
 /** Processes with the runtime mapped, and those whose socket we see but whose maps we may not read. */
 function candidates(): number[] {
+  const sockets = socketOwners();
+  return allPids().filter((pid) => sockets.has(pid) || isMapped(pid, RUNTIME));
+}
+
+function socketOwners(): Set<number> {
   const sockets = new Set<number>();
   for (const folder of new Set([tmpdir(), '/tmp'])) {
     for (const name of readFolder(folder)) {
@@ -89,7 +113,7 @@ function candidates(): number[] {
       if (match && describeProcess(Number(match[1]))?.startTicks === match[2]) sockets.add(Number(match[1]));
     }
   }
-  return allPids().filter((pid) => sockets.has(pid) || hasRuntime(pid));
+  return sockets;
 }
 
 function readFolder(folder: string): string[] {
@@ -100,11 +124,17 @@ function readFolder(folder: string): string[] {
   }
 }
 
-function hasRuntime(pid: number): boolean {
+const RUNTIME = /\/libcoreclr\.so|\/System\.Private\.CoreLib\.dll/;
+/** The host is there first, and starts the runtime. */
+const RUNTIME_OR_HOST = new RegExp(`${RUNTIME.source}|/libhost(fxr|policy)\\.so`);
+
+/** Undefined when it has ended, or we may not see it. */
+function isMapped(pid: number, file: RegExp): boolean | undefined {
   try {
-    return /\/libcoreclr\.so|\/System\.Private\.CoreLib\.dll/.test(readFileSync(`/proc/${pid}/maps`, 'latin1'));
+    const maps = readFileSync(`/proc/${pid}/maps`, 'latin1');
+    return maps === '' ? undefined : file.test(maps);
   } catch {
-    return false;
+    return undefined;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { acceptRuntimes } from './children.ts';
@@ -8,6 +8,7 @@ import { openGuardedPort } from './guard.ts';
 import { showLive } from './live.ts';
 import { type NativeOptions, planNative, preloadEnvironment } from './native/library.ts';
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
+import { whyNotPreloadable } from './native/program.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
 import { commandLine, programOf } from './proc.ts';
@@ -36,7 +37,7 @@ export interface RunResult {
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const output = await chooseOutput(options.output, programOf(options.command));
-  const native = planNative(options.native);
+  const native = planNative(options.native, whyNotPreloadable(options.command[0]));
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
   const sampler = startProcSampler(folder);
   const looker = native && (await startNativeLooker(folder, sampler));
@@ -118,8 +119,9 @@ interface Launched {
 }
 
 async function launch(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Launched> {
+  // Before it starts: what it prints first may be what somebody waits for to send a signal.
+  const restoreSignals = passSignals((signal) => child.kill(signal));
   const child = spawn(command[0], command.slice(1), { stdio: 'inherit', env });
-  const restoreSignals = passSignals(child);
   const ended = new Promise<{ code: number; words: string }>((resolve) => {
     child.once('exit', (code, signal) =>
       resolve(
@@ -146,9 +148,8 @@ function whyNotStarted(program: string, error: NodeJS.ErrnoException): string {
 }
 
 /** While the program runs, what the terminal sends to both of us is the program's business, and the rest goes on to it. */
-function passSignals(child: ChildProcess): () => void {
+function passSignals(forward: (signal: NodeJS.Signals) => void): () => void {
   const ignore = () => {};
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, ignore);
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
   return () => {

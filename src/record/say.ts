@@ -5,7 +5,7 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
 /** Who wrote a trace, as its manifest says it. */
 export const TOOL = `memsurge ${version}`;
 
-/** One line to the user, beside whatever the recorded program prints. */
+/** One line to the user, beside whatever the recorded program prints; it takes the place of the live line. */
 export function say(text: string): void {
-  process.stderr.write(`memsurge: ${text}\n`);
+  process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}memsurge: ${text}\n`);
 }

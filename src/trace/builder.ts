@@ -31,6 +31,7 @@ interface ProcessRow {
   exit: string;
   allocationSource: AllocationSource;
   nativeSource: NativeSource;
+  nativeBefore: number;
 }
 
 interface GcRow {
@@ -287,6 +288,7 @@ function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
     exit: rows.map((row) => row.exit),
     allocationSource: rows.map((row) => row.allocationSource),
     nativeSource: rows.map((row) => row.nativeSource),
+    nativeBefore: Float64Array.from(rows, (row) => row.nativeBefore),
   };
 }
 

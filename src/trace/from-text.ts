@@ -21,6 +21,7 @@ import {
  * gc  1  0.55s  0.56s  gen2  loh=104857600/1024    # size/free
  * rss  0.1s=1000  0.2s=2000
  * native  0.2s  worker  4096 x1                    app!Main > libleak.so!leak (leak.c:8)
+ * process  101  attached  exact  before=4096       # bytes of the native heap in use when recording began; NaN: not known
  * native-allocated  0.2s  worker  4096 x3          app!Main > libleak.so!leak (leak.c:8)    # also -released, …
  * ```
  * An allocation is `time  thread  heap  type  bytes[ xCOUNT][ ~RELEASED]  stack from the root`. Modules whose name
@@ -44,7 +45,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     if (!threads.has(key)) threads.set(key, threads.size + 1);
     return builder.thread(process, threads.get(key) as number, name);
   };
-  const newProcess = (pid: number, name: string, allocationSource: AllocationSource): void => {
+  const newProcess = (pid: number, name: string, allocationSource: AllocationSource, nativeBefore: number): void => {
     process = builder.process({
       pid,
       parent: process,
@@ -56,6 +57,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       exit: '',
       allocationSource,
       nativeSource: 'none',
+      nativeBefore,
     });
   };
 
@@ -64,10 +66,11 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     if (line === '' || line.startsWith('#')) continue;
     const cells = line.split(/\s{2,}/);
     if (cells[0] === 'process') {
-      newProcess(Number(cells[1]), cells[2], (cells[3] ?? 'exact') as AllocationSource);
+      const before = Number(cells[4]?.replace('before=', '') ?? 0);
+      newProcess(Number(cells[1]), cells[2], (cells[3] ?? 'exact') as AllocationSource, before);
       continue;
     }
-    if (process === NONE) newProcess(1, 'test', 'exact');
+    if (process === NONE) newProcess(1, 'test', 'exact', 0);
     if (cells[0] === 'gc') {
       addGc(builder, process, cells.slice(1), seen);
     } else if (cells[0] === 'rss') {

@@ -53,6 +53,11 @@ interface ProcessTable {
   readonly exit: readonly string[];
   readonly allocationSource: readonly AllocationSource[];
   readonly nativeSource: readonly NativeSource[];
+  /**
+   * Bytes of the native heap in use when recording began: blocks from before an attach, of which nothing else is known. By
+   * the C library's own count, with what it adds to each block; NaN where it does not count, 0 where there were none.
+   */
+  readonly nativeBefore: Float64Array;
 }
 
 interface ThreadTable {

@@ -11,7 +11,7 @@ import type { Row } from '../query/rows.ts';
 import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../trace/kinds.ts';
 import type { Dimension, Metric, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
-import { accuracyText, rowName } from './rows.ts';
+import { accuracyText, beforeText, rowName } from './rows.ts';
 
 /** A part of the report: a title and its sentences. */
 export interface Section {
@@ -96,6 +96,7 @@ function nativeText({
   accuracy,
   fleetingCount,
   resident,
+  before,
 }: NativeFinding): string {
   const fleeting =
     fleetingCount === null || allocated.count === 0
@@ -105,7 +106,7 @@ function nativeText({
   return (
     `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
     `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
-    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).`
+    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).${before === 0 ? '' : ` ${beforeText(before)}`}`
   );
 }
 

@@ -34,3 +34,9 @@ export function rowName(row: Row, dimension: Dimension): string {
   if (dimension === 'heap') return HEAP_LABELS[row.name as Heap];
   return row.near ? `${row.name} (near)` : row.name;
 }
+
+/** What is said of blocks from before an attach: `bytes` of them, null when that is not known. */
+export function beforeText(bytes: number | null): string {
+  if (bytes === null) return 'How much of the native heap was in use before recording began is not known.';
+  return `Before recording began ${formatBytes(bytes)} of the native heap were in use, as the C library counts them; nothing else is known of them.`;
+}

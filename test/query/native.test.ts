@@ -112,3 +112,20 @@ native  4s  worker  65536 x64 ~5s   server!main > server!late
   expect(names('peak').sort()).toEqual(['leak', 'spike']);
   expect(names('unreleased')).toEqual(['leak']);
 });
+
+test('what was there before an attach is a figure of its own, and no row', () => {
+  const attached = traceFromText(`
+process  100  server  none  before=1000
+native-allocated  1s  worker  300 x3   server!main > server!leak
+process  200  other  none  before=50
+process  300  started  none
+`);
+  const ask = (view: Partial<View>) => top(attached, { ...DEFAULT_VIEW, ...view }, 'kind');
+  expect(ask({})).toMatchObject({ before: 1050, total: { bytes: 300 }, rows: [{ bytes: 300 }] });
+  expect(ask({ kinds: ['native-heap'], processes: ['server'] }).before).toBe(1000);
+  for (const view of [{ kinds: ['mapped' as const] }, { processes: ['started'] }, { functions: ['leak'] }]) {
+    expect(ask(view)).not.toHaveProperty('before');
+  }
+  const unknown = traceFromText('process  100  server  none  before=NaN\nnative-allocated  1s  main  8  server!main');
+  expect(top(unknown, DEFAULT_VIEW, 'kind').before).toBeNull();
+});

@@ -92,7 +92,9 @@ describe.skipIf(unable !== undefined).each(FRAMEWORKS)(`story 2 on %s${unable ? 
     const { status, stdout } = await finished;
     expect([status, stdout.includes('3488 MiB leaked')]).toEqual([0, true]);
     expect((await recorder.finished).status).toBe(0);
-    const { rows, warnings } = await ask('top', trace, '--kind', 'native-heap', '--by', 'function');
+    const { rows, warnings, before } = await ask('top', trace, '--kind', 'native-heap', '--by', 'function');
+    expect(before).toBeGreaterThan(500_000);
+    expect(before).toBeLessThan(100_000_000);
     const leaked = rows.filter((row) => row.name in LEAKED);
     expect(Object.fromEntries(leaked.map((row) => [row.name, row.bytes]))).toEqual(LEAKED);
     expect(warnings.join('\n')).toContain('what it had allocated before is not in the native figures');

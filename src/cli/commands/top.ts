@@ -3,8 +3,7 @@ import type { Answer, Row } from '../../query/rows.ts';
 import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import { DIMENSIONS, type Dimension, type View } from '../../trace/view.ts';
-import { headline } from '../../wording/rows.ts';
-import { formatRows, printJson, printWarnings } from '../print.ts';
+import { formatRows, printHeadline, printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
 
@@ -46,7 +45,7 @@ function printTop(shell: Shell, trace: Trace, view: View, dimension: Dimension, 
     printJson(shell, answer);
     return;
   }
-  shell.out(headline(answer));
+  printHeadline(shell, answer);
   shell.out('');
   shell.out(formatRows(shell, answer, dimension));
   printWarnings(shell, answer.warnings);
@@ -61,7 +60,7 @@ function printPanel(shell: Shell, trace: Trace, view: View, options: ViewOptions
     printJson(shell, { ...first, by });
     return;
   }
-  shell.out(headline(first));
+  printHeadline(shell, first);
   const shown = first.rows.length === 0 ? answers.slice(0, 1) : answers;
   for (const [dimension, answer] of shown) {
     shell.out('');

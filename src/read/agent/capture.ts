@@ -7,6 +7,8 @@ export interface AgentCapture {
   readonly parentPid: number;
   readonly mode: 'exact' | 'sampled';
   readonly attached: boolean;
+  /** Bytes of the native heap that were in use when recording began; NaN when that is not known. */
+  readonly beforeBytes: number;
   readonly startTime: number;
   /** NaN when the process ended without telling. */
   readonly endTime: number;

@@ -56,12 +56,14 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
   const trie = readTrie(file, threads.length);
   const sites = readSites(file, trie);
   const mode = view.getUint32(HEADER.mode, true) === MODE_EXACT ? 'exact' : 'sampled';
+  const attached = view.getUint32(HEADER.start, true) === START_ATTACH;
   const endTime = u64At(view, HEADER.endTime);
   return {
     pid: view.getInt32(HEADER.pid, true),
     parentPid: view.getInt32(HEADER.parentPid, true),
     mode,
-    attached: view.getUint32(HEADER.start, true) === START_ATTACH,
+    attached,
+    beforeBytes: attached ? u64At(view, HEADER.beforeBytes) || Number.NaN : 0,
     startTime: u64At(view, HEADER.startTime),
     endTime: endTime === 0 ? Number.NaN : endTime,
     meanBytes: u64At(view, HEADER.meanBytes),

@@ -59,6 +59,7 @@ export const HEADER = {
   executableBytes: 512,
   commandLine: 928,
   commandLineBytes: 1024,
+  beforeBytes: 1952,
 } as const;
 
 export const SECTION_ENTRY_BYTES = 24;

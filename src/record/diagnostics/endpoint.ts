@@ -10,7 +10,7 @@ import type { Connect } from './commands.ts';
  * its own TMPDIR (else /tmp), with its pid in its own pid namespace and the start time of /proc/PID/stat as key
  * (dotnet/runtime `src/native/eventpipe/ds-ipc-pal-socket.c`); on Windows it is a named pipe.
  *
- * @throws TraceError that says why there is none: vanished, not ours, not .NET, diagnostics off.
+ * @throws TraceError that says why there is none: vanished, not ours, diagnostics off.
  */
 export async function findEndpoint(pid: number): Promise<string> {
   // Untested: memsurge records on Linux so far.
@@ -24,7 +24,7 @@ export async function findEndpoint(pid: number): Promise<string> {
   // A killed process leaves its socket behind, and its pid can be used again: only the key tells.
   const name = sockets.find((one) => one === `${prefix}${target.startTicks}-socket`);
   if (name !== undefined) return join(folder, name);
-  throw new TraceError(await whyNoEndpoint(pid, target.environ, folder));
+  throw new TraceError(whyNoEndpoint(pid, target.environ, folder));
 }
 
 /** Opens connections to the diagnostics socket at `path`. */
@@ -80,17 +80,13 @@ async function lookAt(pid: number): Promise<Target> {
   }
 }
 
-async function whyNoEndpoint(pid: number, environ: Map<string, string>, folder: string): Promise<string> {
+function whyNoEndpoint(pid: number, environ: Map<string, string>, folder: string): string {
   for (const name of ['EnableDiagnostics', 'EnableDiagnostics_IPC']) {
     for (const prefix of ['DOTNET_', 'COMPlus_']) {
       if (Number.parseInt(environ.get(prefix + name) ?? '1', 16) === 0) {
         return `process ${pid} was started with ${prefix}${name}=0, so nothing can attach; start it without that variable`;
       }
     }
-  }
-  const maps = await readFile(`/proc/${pid}/maps`, 'utf8').catch(() => '');
-  if (!/\/libcoreclr\.so|\/System\.Private\.CoreLib\.dll/.test(maps)) {
-    return `process ${pid} is not a .NET process; "memsurge ps" lists those that are`;
   }
   return `process ${pid} has no diagnostics socket in ${folder}: it is still starting, or a cleaner of old files removed it; try again, or restart the process`;
 }

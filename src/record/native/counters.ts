@@ -26,6 +26,8 @@ export interface AgentCounters {
   readonly startTime: number;
   readonly executable: string;
   readonly commandLine: string;
+  /** Where the whole file can be read until it is closed, even when its folder is gone. */
+  readonly path: string;
   /** Live bytes of the native heap as the agent counts them. */
   readonly liveBytes: number;
   /** Reads what changed since the look before and begins a new tick; returns the look in its saved form. */
@@ -43,8 +45,11 @@ export interface AgentCounters {
 const BLOCK_ROWS = 64;
 const VALUES = 4;
 
-/** Undefined while the agent has not written its header yet, or when it is none. */
-export function openAgentCounters(path: string): AgentCounters | undefined {
+/**
+ * Undefined while the agent has not written its header yet, or when it is none. `outerPid` is what we call a process that
+ * knows itself by its pid in a container.
+ */
+export function openAgentCounters(path: string, outerPid?: number): AgentCounters | undefined {
   const file = openSync(path, 'r+');
   const header = Buffer.alloc(HEADER_BYTES);
   const readHeader = (): boolean =>
@@ -62,7 +67,7 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
     return header.toString('utf8', at, zero < 0 || zero > at + length ? at + length : zero);
   };
 
-  const pid = header.readInt32LE(HEADER.pid);
+  const pid = outerPid ?? header.readInt32LE(HEADER.pid);
   let tick = header.readUInt32LE(HEADER.tick);
   /** Per site: allocated bytes, count, freed bytes, count of the look before. */
   let known = new Float64Array(0);
@@ -105,6 +110,7 @@ export function openAgentCounters(path: string): AgentCounters | undefined {
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
     commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),
+    path: `/proc/self/fd/${file}`,
     get liveBytes() {
       return u64(header, HEADER.liveBytes);
     },

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TraceError } from '../../trace/errors.ts';
 import { say } from '../say.ts';
@@ -28,31 +29,47 @@ export interface NativePlan {
 }
 
 /**
- * What is recorded of native memory; undefined: nothing.
+ * What is recorded of native memory; undefined: nothing. `obstacle` says what about the program stands against it.
  * @throws TraceError when a mode was asked for that is not possible, with what to do.
  */
-export function planNative({ mode, sampleBytes }: NativeOptions): NativePlan | undefined {
+export function planNative({ mode, sampleBytes }: NativeOptions, obstacle?: string): NativePlan | undefined {
   if (mode === 'off') return undefined;
-  const problem = whyNot();
+  const problem = whyNoNative() ?? obstacle;
   if (problem === undefined) return { mode: mode ?? 'sampled', sampleBytes, library: LIBRARY };
   if (mode !== undefined) throw new TraceError(`${problem}; use --native off`);
   say(`${problem}: only managed memory is recorded`);
   return undefined;
 }
 
-function whyNot(): string | undefined {
-  if (process.arch !== 'x64') return `native memory can be recorded on x64 only, this is ${process.arch}`;
-  if (!existsSync(LIBRARY)) return 'the native agent was not built (that takes make and a C compiler)';
+/**
+ * The same for a process of which there is nothing but native memory to record.
+ * @throws TraceError when it cannot be recorded on this machine.
+ */
+export function requireNative({ mode, sampleBytes }: NativeOptions): NativePlan {
+  const problem = whyNoNative();
+  if (problem !== undefined) throw new TraceError(problem);
+  return { mode: mode === 'exact' ? mode : 'sampled', sampleBytes, library: LIBRARY };
+}
+
+/** Why no native memory can be recorded on this machine; undefined where it can. */
+export function whyNoNative(arch: string = process.arch, isBuilt = existsSync(LIBRARY)): string | undefined {
+  if (arch !== 'x64') return `native memory can be recorded on x64 only, this is ${arch}`;
+  if (!isBuilt) return 'the native agent was not built (that takes make and a C compiler)';
   return undefined;
 }
 
-/** The environment in which a program and its children load the agent, which writes into `directory`. */
+/**
+ * The environment in which a program and its children load the agent, which writes into `directory`. The path of the library
+ * has a `$LIB` in it, which glibc's loader replaces (ld.so(8)) and that of musl does not: musl passes silently over a
+ * library that it does not find, but one that it cannot link would end each such child at its start.
+ */
 export function preloadEnvironment(
   environment: NodeJS.ProcessEnv,
   { mode, sampleBytes, library }: NativePlan,
   directory: string,
 ): NodeJS.ProcessEnv {
+  const path = join(dirname(library), 'preload', '$LIB', 'libmemsurge.so');
   // The first library wins, so ours stands before what the user preloads.
-  const preload = [library, environment.LD_PRELOAD].filter((one) => one !== undefined && one !== '').join(':');
+  const preload = [path, environment.LD_PRELOAD].filter((one) => one !== undefined && one !== '').join(':');
   return { ...environment, LD_PRELOAD: preload, MEMSURGE_AGENT: `${mode},${sampleBytes},${directory}` };
 }

@@ -18,8 +18,8 @@ import { type AgentCounters, openAgentCounters } from './counters.ts';
 export interface NativeLooker {
   /** Where the agents write. */
   readonly path: string;
-  /** An agent writes somewhere else: its process cannot reach our folder. */
-  alsoIn(directory: string): void;
+  /** Process `pid`, which calls itself something else in a container, writes into `directory`, perhaps one of its own. */
+  attached(pid: number, directory: string): void;
   /** Programs whose agent has begun to record. */
   readonly count: number;
   /** Live bytes of their native heaps together. */
@@ -40,8 +40,6 @@ const BUSY_SHARE = 0.05;
 
 interface Agent {
   readonly name: string;
-  /** Path of its file. */
-  readonly file: string;
   readonly counters: AgentCounters;
   readonly sampled: SampledProcess;
   readonly write: (look: Uint8Array) => void;
@@ -55,7 +53,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   await mkdir(join(folder.path, NATIVE_FOLDER));
   const agents = new Map<string, Agent>();
   const unreadable = new Set<string>();
-  const directories = new Set([path]);
+  /** With the process that alone writes there, where there is one. */
+  const directories = new Map<string, number | undefined>([[path, undefined]]);
   let timer = setTimeout(tick, INTERVAL);
   let nextLook = 0;
   let nextResidency = 0;
@@ -121,7 +120,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   /** Also between the looks, which may be seconds apart: a process must be known while it lives. */
   function findAgents(): void {
     if (folder.failed) return;
-    for (const directory of directories) for (const name of readdirSync(directory)) findAgent(directory, name);
+    for (const directory of directories.keys()) for (const name of namesIn(directory)) findAgent(directory, name);
   }
 
   function findAgent(directory: string, name: string): void {
@@ -133,7 +132,6 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     void folder.save();
     agents.set(name, {
       name,
-      file: join(directory, name),
       counters,
       sampled: sampleOf(process),
       write: looksWriter(folder, name),
@@ -143,7 +141,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
 
   function open(directory: string, name: string): AgentCounters | undefined {
     try {
-      return openAgentCounters(join(directory, name));
+      return openAgentCounters(join(directory, name), directories.get(directory));
     } catch (error) {
       unreadable.add(name);
       folder.warn(`native memory in ${name} cannot be read: ${messageOf(error)}`);
@@ -168,8 +166,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
 
   return {
     path,
-    alsoIn(directory) {
-      directories.add(directory);
+    attached(pid, directory) {
+      directories.set(directory, pid);
     },
     get count() {
       return agents.size;
@@ -187,20 +185,29 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       measureAll();
       await stopAll([...agents.values()]);
       lookAtAll();
-      for (const { name, file, counters } of agents.values()) {
-        counters.close();
+      for (const { name, counters } of agents.values()) {
         try {
-          await writeFile(join(folder.path, NATIVE_FOLDER, name), compactAgentFile(file));
+          await writeFile(join(folder.path, NATIVE_FOLDER, name), compactAgentFile(counters.path));
         } catch (error) {
           folder.warn(`native memory in ${name}: ${messageOf(error)}`);
         }
+        counters.close();
       }
       // Programs that outlive the recording find no place to write to any more.
-      for (const directory of [...directories, join(folder.path, AGENTS_FOLDER)]) {
+      for (const directory of [...directories.keys(), join(folder.path, AGENTS_FOLDER)]) {
         await rm(directory, { recursive: true, force: true });
       }
     },
   };
+}
+
+/** A container's folders are gone when its last process is. */
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
 }
 
 /** How long an agent in a running process may take to leave it, ms. */

@@ -4,7 +4,7 @@ import { useEffect } from 'preact/hooks';
 import { KIND_LABELS } from '../../trace/kinds.ts';
 import { type AskedView, METRICS, type Metric } from '../../trace/view.ts';
 import { formatTime } from '../../wording/figures.ts';
-import { accuracyText, rowName, shownText } from '../../wording/rows.ts';
+import { accuracyText, beforeText, rowName, shownText } from '../../wording/rows.ts';
 import { busy } from '../answers.ts';
 import { bindKeys, boundKeys, LIST_KEYS } from '../keys.ts';
 import { changeView, clearFilters, go, place, view } from '../place.ts';
@@ -237,7 +237,8 @@ function chipsOf(asked: AskedView): Chip[] {
 
 function Warnings(): JSX.Element | null {
   const { answer } = useShown().value;
-  const texts = answer?.warnings ?? [];
+  const before = answer?.before;
+  const texts = [...(before === undefined ? [] : [beforeText(before)]), ...(answer?.warnings ?? [])];
   if (texts.length === 0) return null;
   const shown = warnings.value ? texts : texts.slice(0, 1);
   return (

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { TraceError } from '../../../trace/errors.ts';
+import { say } from '../../say.ts';
 import type { NativePlan } from '../library.ts';
 import { checkStarted } from './protocol.ts';
 import { safeThread } from './safe-point.ts';
@@ -25,6 +26,7 @@ export async function attachByDebugger(pid: number, plan: NativePlan, directory:
   try {
     const gdb = await startGdb(pid);
     try {
+      say(`experimental: gdb stops process ${pid} for a moment and loads a library into it, which stays there`);
       await stopAtSafePoint(pid, gdb);
       checkStarted(pid, await start(pid, gdb, stage));
     } finally {
@@ -117,7 +119,8 @@ const SETTINGS = [
 
 /** @throws TraceError when there is no gdb. */
 async function startGdb(pid: number): Promise<Gdb> {
-  const child = spawn('gdb', ['-q', '-nx', '-nw'], { stdio: ['pipe', 'pipe', 'pipe'] });
+  // Detached: a Ctrl-C at our terminal must not reach it in the middle of its work. It ends when we do.
+  const child = spawn('gdb', ['-q', '-nx', '-nw'], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   let printed = '';
   let wake = () => {};
   let ended = false;

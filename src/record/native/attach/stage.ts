@@ -4,6 +4,7 @@ import { parseStatus } from '../../../read/procfs/process.ts';
 import { messageOf, TraceError } from '../../../trace/errors.ts';
 import { readProc } from '../../proc.ts';
 import type { NativePlan } from '../library.ts';
+import { EM_X86_64, isMusl, programKind } from '../program.ts';
 import { configPath } from './protocol.ts';
 
 /** What a process needs in order to load the agent, laid where the process can see it. */
@@ -28,8 +29,6 @@ interface Viewer {
   readonly root: string;
 }
 
-const ELF_MACHINE_X64 = 62;
-
 /**
  * Prepares process `pid` to record by `plan` into `directory`. A process that cannot reach it (another mount namespace,
  * another user) records into a folder in its own /tmp instead.
@@ -37,7 +36,7 @@ const ELF_MACHINE_X64 = 62;
  */
 export async function stageAgent(pid: number, plan: NativePlan, directory: string): Promise<Stage> {
   const viewer = await lookAt(pid);
-  await checkKind(pid);
+  checkKind(pid);
   const temporary: string[] = [];
   const inTmp = async () => {
     const made = await mkdtemp(join(viewer.root, '/tmp/memsurge-'));
@@ -90,26 +89,26 @@ async function lookAt(pid: number): Promise<Viewer> {
       root: root === '/' && itsMounts === ourMounts ? '' : `/proc/${pid}/root`,
     };
   } catch (error) {
-    throw new TraceError(
-      `native memory of process ${pid} cannot be recorded: it has ended, or belongs to somebody else (${messageOf(error)})`,
-    );
+    const code = (error as NodeJS.ErrnoException).code;
+    const why =
+      code === 'EACCES' || code === 'EPERM'
+        ? 'no permission; run memsurge as the user it belongs to, or as root'
+        : 'it has ended';
+    throw new TraceError(`native memory of process ${pid} cannot be recorded: ${why}`);
   }
 }
 
 const gidOf = (status: string): string[] => [/^Gid:\s*\d+\s+(\d+)/m.exec(status)?.[1] ?? '-1'];
 
 /** The agent is written for x64 and glibc. */
-async function checkKind(pid: number): Promise<void> {
-  const maps = readProc(pid, 'maps');
+function checkKind(pid: number): void {
   const refuse = (why: string) => new TraceError(`native memory of process ${pid} cannot be recorded: ${why}`);
-  if (/\/ld-musl-/.test(maps)) throw refuse('it runs on musl, and the agent needs glibc');
-  if (!/\/libc(-[\d.]+)?\.so/.test(maps)) throw refuse('it is linked statically, without glibc to hook');
-  const executable = await open(`/proc/${pid}/exe`);
-  try {
-    const { buffer } = await executable.read(Buffer.alloc(20), 0, 20, 0);
-    if (buffer.readUInt16LE(18) !== ELF_MACHINE_X64) throw refuse('it is not an x64 program');
-  } finally {
-    await executable.close();
+  const kind = programKind(`/proc/${pid}/exe`);
+  if (kind?.machine !== EM_X86_64) throw refuse('it is not an x64 program');
+  if (isMusl(kind)) throw refuse('it is linked with musl, and the agent needs glibc');
+  // Named by its version up to glibc 2.33, and by that of its interface since.
+  if (!/\/libc(-[\d.]+\.so|\.so\.6)/.test(readProc(pid, 'maps'))) {
+    throw refuse('it is linked statically, without glibc to hook');
   }
 }
 

@@ -1,0 +1,236 @@
+import { spawnSync } from 'node:child_process';
+import { closeSync, copyFileSync, existsSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import type { Row } from '../../src/query/rows.ts';
+import { openTraceFile } from '../../src/trace/file.ts';
+import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { ROOT } from '../support/root.ts';
+import { nativeSamplePath, whyNoNativeSamples } from '../support/samples.ts';
+import { AS_NOBODY, nobodyMayUse, processesWith } from './support.ts';
+
+const MiB = 1024 * 1024;
+const BIN = join(ROOT, 'bin', 'memsurge.js');
+const withoutNative = whyNoNativeSamples() !== undefined;
+const withoutGdb = withoutNative || spawnSync('gdb', ['--version']).status !== 0;
+const folder = await scratchFolder();
+const running: { kill(signal: 'SIGKILL'): unknown }[] = [];
+let number = 0;
+const fresh = () => join(folder, `n${number++}.memsurge`);
+
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill('SIGKILL');
+});
+
+/** What the sample keeps before it waits, in bytes; the C library adds 2.1 % of its own. */
+const KEPT_BEFORE = 64 * MiB + 200_000 * 100 + 3 * 1000 * 10_000;
+
+/** The sample that waits for lines, under a name that no other test has. */
+const NAME = `waits-${process.pid}`;
+
+async function waiting() {
+  const program = join(folder, NAME);
+  if (!existsSync(program)) copyFileSync(nativeSamplePath('waits'), program);
+  const started = start(program, []);
+  running.push(started.child);
+  await until(() => started.output().includes('ready'));
+  return { ...started, pid: started.child.pid!, tell: () => started.child.stdin?.write('\n') };
+}
+
+/** Starts recording, and waits until it has begun. */
+async function attaching(...args: string[]) {
+  const output = fresh();
+  const recorder = startMemsurge('attach', ...args, '-o', output);
+  const agents = join(`${output}.recording`, 'agents');
+  await until(() => existsSync(agents) && readdirSync(agents).some((name) => name.endsWith('.agent')));
+  return { ...recorder, output };
+}
+
+const threadNames = (pid: number) =>
+  readdirSync(`/proc/${pid}/task`).map((tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim());
+
+/** How many words of the program's own data and tables lead into the agent. */
+function slotsToAgent(pid: number): number {
+  const ranges = [...readFileSync(`/proc/${pid}/maps`, 'latin1').matchAll(/^(\w+)-(\w+) (\S+) .*\/([^/\n]+)$/gm)].map(
+    ([, start, end, access, file]) => ({ start: BigInt(`0x${start}`), end: BigInt(`0x${end}`), access, file }),
+  );
+  const agent = ranges.filter(({ file }) => file.startsWith('libmemsurge'));
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  let slots = 0;
+  for (const { start, end } of ranges.filter(({ file, access }) => file === NAME && !access.includes('x'))) {
+    const bytes = Buffer.alloc(Number(end - start));
+    readSync(memory, bytes, 0, bytes.length, Number(start));
+    for (let at = 0; at < bytes.length; at += 8) {
+      const word = bytes.readBigUInt64LE(at);
+      if (agent.some((range) => word >= range.start && word < range.end)) slots++;
+    }
+  }
+  closeSync(memory);
+  return slots;
+}
+
+const rowOf = (rows: readonly Row[], name: string) => rows.find((row) => row.name === name);
+
+describe.skipIf(withoutGdb)('a plain native program', () => {
+  test('exact, by name: what it keeps from then on, to the byte; it is left as it was', async () => {
+    const target = await waiting();
+    const recorder = await attaching(NAME, '--native', 'exact');
+    await until(() => slotsToAgent(target.pid) > 0);
+    target.tell();
+    await until(() => target.output().includes('kept'));
+    recorder.child.kill('SIGINT');
+    const { status, stderr } = await recorder.finished;
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(/^memsurge: experimental: [^\n]*\nmemsurge: recording [^\n]*\nmemsurge: wrote [^\n]*\n$/),
+    ]);
+    expect(threadNames(target.pid)).not.toContain('memsurge');
+    expect(slotsToAgent(target.pid)).toBe(0);
+
+    const { rows, accuracy, before } = await ask('top', recorder.output, '--kind', 'native-heap', '--by', 'function');
+    expect(accuracy).toBe('exact');
+    expect(before).toBeGreaterThan(KEPT_BEFORE);
+    expect(before).toBeLessThan(KEPT_BEFORE * 1.05);
+    const report = await memsurge('report', recorder.output);
+    expect(report.stdout).toMatch(/Before recording began 11\d MiB of the native heap were in use/);
+    expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
+    expect(rowOf(rows, 'keep_large')).toMatchObject({ totalBytes: 3 * MiB, totalCount: 3 });
+    const threads = await ask(
+      'top',
+      recorder.output,
+      '--kind',
+      'native-heap',
+      '--function',
+      'keep_small',
+      '--by',
+      'thread',
+    );
+    expect(threads.rows.map((row) => row.bytes)).toEqual([3, 2, 1].map((n) => n * 1000 * 128));
+    const { manifest } = await openTraceFile(recorder.output);
+    expect(manifest).toMatchObject({ mode: 'attach', state: 'complete' });
+    expect(manifest.processes).toMatchObject([
+      { pid: target.pid, name: NAME, runtime: '', exit: 'still running when the recording stopped' },
+    ]);
+
+    // Once more, sampled as it is without a mode: the agent is there already.
+    const again = fresh();
+    expect((await memsurge('attach', String(target.pid), '--duration', '300ms', '-o', again)).status).toBe(0);
+    const samples = await ask('top', again, '--metric', 'allocated', '--by', 'function');
+    expect(samples.accuracy).toBe('sampled');
+    expect(rowOf(samples.rows, 'take')!.count).toBeGreaterThan(1000);
+    target.tell();
+    expect(await target.finished).toMatchObject({ status: 7, stdout: `ready ${target.pid}\nkept\ndone\n`, stderr: '' });
+  });
+
+  test('its end ends the recording, which is kept', async () => {
+    const target = await waiting();
+    const recorder = await attaching(String(target.pid), '--native', 'exact');
+    await until(() => slotsToAgent(target.pid) > 0);
+    target.tell();
+    target.tell();
+    expect(await target.finished).toMatchObject({ status: 7, stderr: '' });
+    expect((await recorder.finished).status).toBe(0);
+    const { manifest } = await openTraceFile(recorder.output);
+    expect(manifest.processes[0].endTime).toBeGreaterThan(manifest.startTime);
+    expect(manifest.processes[0].exit).toMatch(/^(ended|exit code 7)$/);
+    const { rows } = await ask('top', recorder.output, '--kind', 'native-heap', '--by', 'function');
+    expect(rowOf(rows, 'keep_large')).toMatchObject({ totalBytes: 3 * MiB });
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    'in a container, to its end, at which its folders go too (needs root)',
+    async () => {
+      // Its /tmp and /proc are its own, and there it is process 1.
+      const program = nativeSamplePath('waits');
+      const script = `mount -t tmpfs none /tmp && mount -t proc proc /proc && exec ${program}`;
+      const { child, finished, output } = start('unshare', [
+        '--pid',
+        '--mount',
+        '--fork',
+        '--kill-child',
+        'sh',
+        '-c',
+        script,
+      ]);
+      running.push(child);
+      const outcome = await Promise.race([
+        until(() => output().includes('ready 1')).then(() => 'ready'),
+        finished.then(() => 'not permitted'),
+      ]);
+      if (outcome !== 'ready') return console.warn('skipped: unshare is not permitted here');
+      const pid = processesWith(program).find(
+        (one) => readFileSync(`/proc/${one}/cmdline`, 'utf8') === `${program}\0`,
+      )!;
+      const trace = fresh();
+      const recorder = startMemsurge('attach', String(pid), '--native', 'exact', '-o', trace);
+      let said = '';
+      recorder.child.stderr?.on('data', (text) => {
+        said += text;
+      });
+      await until(() => said.includes('with its native memory'));
+      // Time for the recorder to find the file in there.
+      await until(() => readdirSync(`${trace}.recording/native`).length > 0);
+      child.stdin?.write('\n\n');
+      expect((await finished).status).toBe(7);
+      expect((await recorder.finished).status).toBe(0);
+      expect((await openTraceFile(trace)).manifest.processes).toMatchObject([{ pid, name: 'waits' }]);
+      const { rows } = await ask('top', trace, '--kind', 'native-heap', '--by', 'function');
+      expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
+    },
+  );
+
+  test('a recorder that is killed while gdb works does it no harm', async () => {
+    const target = await waiting();
+    for (const pause of [100, 300, 500, 700, 900]) {
+      const recorder = startMemsurge('attach', String(target.pid), '-o', fresh());
+      await new Promise((resolve) => setTimeout(resolve, pause));
+      recorder.child.kill('SIGKILL');
+      await recorder.finished;
+    }
+    await until(() => /^TracerPid:\t0$/m.test(readFileSync(`/proc/${target.pid}/status`, 'utf8')));
+    target.tell();
+    target.tell();
+    expect(await target.finished).toMatchObject({ status: 7, stderr: '' });
+  });
+});
+
+describe.skipIf(withoutNative)('refused in one line that says what to do', () => {
+  async function refused(env: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
+    const { status, stdout, stderr } = await start(process.execPath, [BIN, 'attach', ...args, '-o', fresh()], env)
+      .finished;
+    expect([status, stdout]).toEqual([2, '']);
+    return stderr;
+  }
+
+  test('a name that several have: they are listed', async () => {
+    const pids = [(await waiting()).pid, (await waiting()).pid];
+    const text = await refused(process.env, NAME);
+    expect(text).toContain(`2 processes are called "${NAME}", choose one by its pid`);
+    for (const pid of pids) expect(text).toContain(`  ${pid}  ${NAME}  `);
+  });
+
+  test('without native memory there is nothing', async () => {
+    const { pid } = await waiting();
+    expect(await refused(process.env, String(pid), '--native', 'off')).toMatch(
+      /^memsurge: process \d+ \(waits-\d+\) is not a \.NET process: .*leave out --native off\n$/,
+    );
+  });
+
+  test('without gdb', async () => {
+    const { pid } = await waiting();
+    expect(await refused({ ...process.env, PATH: '/nonexistent' }, String(pid))).toMatch(
+      /^memsurge: native memory of process \d+ cannot be recorded: .*gdb.* not installed; install it.*\n$/,
+    );
+    expect(slotsToAgent(pid)).toBe(0);
+  });
+
+  test.skipIf(!nobodyMayUse(BIN))('the process of another user (needs root to be someone else)', async () => {
+    const { pid } = await waiting();
+    await chmod(folder, 0o777);
+    const [command, ...args] = [...AS_NOBODY, process.execPath, BIN, 'attach', String(pid), '-o', fresh()];
+    const { status, stderr } = await start(command, args).finished;
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^memsurge: no permission .* as root.*\n$/);
+  });
+});
