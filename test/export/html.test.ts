@@ -91,6 +91,12 @@ describe('the page', () => {
       expect(page).toContain(text);
     expect(page).toContain('2026-01-01 00:00:00 UTC · 1.00 s · .NET 10.0.12 · memsurge 1.2.3');
     expect(page).toContain('memsurge heap x');
+    expect(page).toContain(
+      '1 collection (0 of generation 0, 1 of 1, 0 of 2) paused the program for 10.0 ms altogether',
+    );
+    expect(pageOn(mixed(), { ...DEFAULT_VIEW, kinds: ['gc-heap'], from: 1e8 })).toContain(
+      'kind of memory: .NET memory allocations; from 100 ms',
+    );
     expect(page, 'paths are not shown').not.toContain('/src/');
   });
 

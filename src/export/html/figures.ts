@@ -13,7 +13,7 @@ export function nameOf(text: string): string {
 
 /** The same with places where a line may break: between its parts. */
 export function breakable(text: string): Html {
-  const parts = nameOf(text).split(/(?<=[.<,/+])(?=\w)/);
+  const parts = nameOf(text).split(/(?<=[.,/+]|\w<)(?=\w)/);
   return html`${parts.map((part, i) => html`${i > 0 && html`<wbr>`}${part}`)}`;
 }
 

@@ -25,7 +25,7 @@ export function heapOf(trace: Trace, view: View): Html | undefined {
 <p class="dim">As of the last collection of each process: size is in use plus free, promoted survived that collection.
 Filters other than process and time do not apply: collections know no types, threads and functions.</p>
 ${scrolling('By generation', generationTable(answer))}
-${committedText(answer)}
+<p>${summaryText(heap(trace, view).gcs)} ${committedText(answer)}</p>
 ${scrolling('Collections', collectionTable(answer))}</section>`;
 }
 
@@ -45,12 +45,24 @@ ${bytesCell(row.inUse)}${bytesCell(row.free)}${bytesCell(row.promoted)}</tr>`,
 ${bytesCell(sum((row) => row.inUse))}${bytesCell(sum((row) => row.free))}${bytesCell(sum((row) => row.promoted))}</tr></tfoot></table>`;
 }
 
-/** What the system gave the GC; undefined where several processes have one. */
-function committedText({ gcs }: HeapAnswer): Html | undefined {
+/** How often the GC ran, and what that cost. */
+function summaryText(gcs: readonly GcRow[]): string {
+  const of = (depth: number) => gcs.filter((gc) => gc.depth === depth).length;
+  const pauses = gcs.map((gc) => gc.pause);
+  const total = pauses.reduce((sum, pause) => sum + pause, 0);
+  const longest = pauses.reduce((most, pause) => Math.max(most, pause), 0);
+  return (
+    `${gcs.length} ${gcs.length === 1 ? 'collection' : 'collections'} (${of(0)} of generation 0, ${of(1)} of 1, ${of(2)} of 2) ` +
+    `paused the program for ${formatTime(total)} altogether, at most ${formatTime(longest)} at once.`
+  );
+}
+
+/** What the system gave the GC; empty where several processes have one. */
+function committedText({ gcs }: HeapAnswer): string {
   const last = gcs[gcs.length - 1];
-  if (last.committed === null || new Set(gcs.map((gc) => gc.process)).size > 1) return undefined;
+  if (last.committed === null || new Set(gcs.map((gc) => gc.process)).size > 1) return '';
   const bytes = (value: number | null) => (value === null ? 'an unknown part' : formatBytes(value));
-  return html`<p>Committed ${bytes(last.committed)}, of it ${bytes(last.committedFree)} free and ${bytes(last.bookkeeping)} bookkeeping.</p>`;
+  return `${bytes(last.committed)} are committed, of it ${bytes(last.committedFree)} free and ${bytes(last.bookkeeping)} bookkeeping.`;
 }
 
 function collectionTable({ gcs, gcCount }: HeapAnswer): Html {

@@ -29,6 +29,7 @@ function sourceOf({ answer, lines, warnings }: FunctionSource): Html {
   const rows = answer.rows.filter((row) => row.file === answer.path && row.line !== undefined);
   return html`<h3 class="name">${nameOf(answer.function)}</h3>
 <p class="dim name">${nameOf(answer.path)}</p>
+<p class="dim">${headline(answer)}</p>
 ${warnings.map((warning) => html`<p class="dim">${clipped(warning, 500)}</p>`)}
 ${lines && rows.length > 0 && listing(answer, rows, lines)}`;
 }
@@ -37,15 +38,17 @@ function listing(answer: CodeAnswer, rows: readonly Row[], lines: readonly strin
   const byLine = new Map(rows.map((row) => [row.line, row]));
   const hottest = rows.reduce((best, row) => (row.share > best.share ? row : best));
   const numbers = shownLines(rows, lines.length);
+  const texts = new Map(numbers.map((number) => [number, lines[number - 1].replaceAll('\t', '    ')]));
+  const indent = Math.min(...[...texts.values()].filter((text) => text.trim() !== '').map((text) => text.search(/\S/)));
   const line = (number: number, i: number) => {
     const row = byLine.get(number);
     const kind = row === undefined ? '' : row === hottest ? 'hot' : 'warm';
     return html`${i > 0 && numbers[i - 1] < number - 1 && html`<tr class="gap"><td colspan="4">⋯</td></tr>`}<tr class="${kind}">
 <td class="n">${row && figureText(row, answer.unit)}</td>
 <td class="n">${row && formatShare(row.share)}${row && answer.accuracy === 'sampled' && html` <small>${formatError(row.error)}</small>`}</td>
-<th scope="row" class="n">${number}</th><td><code>${clipped(lines[number - 1].replaceAll('\t', '    '), LINE_LENGTH)}</code>${row?.near && html` <small>(near)</small>`}</td></tr>`;
+<th scope="row" class="n">${number}</th><td><code>${clipped((texts.get(number) ?? '').slice(indent), LINE_LENGTH)}</code>${row?.near && html` <small>(near)</small>`}</td></tr>`;
   };
-  const table = html`<table class="source"><caption>Per line: ${headline(answer)}</caption>
+  const table = html`<table class="source"><caption>By line</caption>
 <thead><tr><th scope="col" class="n">${answer.unit === 'bytes' ? 'Bytes' : 'Objects'}</th><th scope="col" class="n">Share</th>
 <th scope="col" class="n">Line</th><th scope="col">Code</th></tr></thead>
 <tbody>${numbers.map(line)}</tbody></table>`;

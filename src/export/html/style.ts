@@ -121,6 +121,7 @@ details[open] > summary > .node .name::before { content: "▾"; }
 
 .source .n { width: 1%; padding-left: 0; padding-right: 16px; }
 .source td, .source th { border: 0; line-height: 19px; padding-top: 0; padding-bottom: 0; }
+.source td { white-space: nowrap; }
 .source code { white-space: pre; }
 .source .hot { background: var(--hot); font-weight: 600; }
 .source .warm { background: var(--panel); }
@@ -156,6 +157,7 @@ pre { margin: 8px 0; padding: 10px 14px; border-radius: 8px; background: var(--p
   tr, .node, figure { break-inside: avoid; }
   .scroll { overflow: visible; }
   .as-table { display: none; }
+  .source code { white-space: pre-wrap; }
   details::details-content { content-visibility: visible; display: contents; }
   summary > .node .name::before { content: "▾"; }
 }
