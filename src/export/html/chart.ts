@@ -228,7 +228,7 @@ function legend({ rows, metric }: Answer<TimelineRow>): Html {
   return html`<ul class="legend">
 ${rss && html`<li><i class="key line"></i>resident set, at most ${rss}</li>`}
 ${gc && html`<li><i class="key gc-heap"></i>GC heap as of its last collection, at most ${gc}</li>`}
-${native && html`<li><i class="key native-heap"></i>native heap on top of it, requested and not released, at most ${native}</li>`}
+${native && html`<li><i class="key native-heap"></i>native heap${gc && ' on top of it'}, requested and not released, at most ${native}</li>`}
 ${gcs > 0 && html`<li><i class="key gc"></i>collections, a longer mark for an older generation</li>`}
 ${kinds.map((kind) => html`<li><i class="key bars ${kind}"></i>${metric}: ${KIND_LABELS[kind]}</li>`)}
 </ul>`;

@@ -125,7 +125,7 @@ details[open] > summary > .node .name::before { content: "▾"; }
 .source code { white-space: pre; }
 .source .hot { background: var(--hot); font-weight: 600; }
 .source .warm { background: var(--panel); }
-.source tbody th { color: var(--dim); }
+.source tbody th { color: var(--dim); font-size: 12.5px; }
 .gap td { color: var(--dim); text-align: center; }
 pre { margin: 8px 0; padding: 10px 14px; border-radius: 8px; background: var(--panel); white-space: pre-wrap; overflow-wrap: anywhere; }
 :focus-visible { outline: 2px solid var(--accent); }
