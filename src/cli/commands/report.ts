@@ -32,7 +32,7 @@ export function reportCommand(shell: Shell, version: string): Command {
 
 The page of --html is made to be attached to a ticket: one file that runs no script and loads nothing. It holds names of
 types, functions, modules, source files, threads and processes, command lines, and figures; nothing of the heap's
-contents, and no source text unless --with-source is given.
+contents, and no source text and no paths of source files unless --with-source is given.
 
 Examples:
   memsurge report app.memsurge
