@@ -12,10 +12,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   read: ['trace', 'symbols'],
   query: ['trace'],
   wording: ['trace', 'query'],
+  export: ['trace', 'query', 'wording'],
   record: ['read', 'symbols', 'trace'],
   serve: ['query', 'trace', 'read'],
   viewer: ['trace', 'query', 'wording', 'serve'],
-  cli: ['trace', 'symbols', 'read', 'query', 'wording', 'record', 'serve'],
+  cli: ['trace', 'symbols', 'read', 'query', 'wording', 'export', 'record', 'serve'],
 };
 
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => /\.tsx?$/.test(file));
@@ -58,8 +59,8 @@ test('the page knows types only of the rooms that hold a trace', () => {
   }
 });
 
-test('queries touch no file, no clock and no process', () => {
-  for (const file of files.filter((name) => name.startsWith(`query${sep}`))) {
+test('queries and exports touch no file, no clock and no process', () => {
+  for (const file of files.filter((name) => name.startsWith(`query${sep}`) || name.startsWith(`export${sep}`))) {
     expect(
       importsOf(file).filter((name) => !name.startsWith('.')),
       `src/${file}`,

@@ -34,9 +34,9 @@ Every reading command also opens the .nettrace of another tool, takes the same f
   const commands = [
     runCommand(shell, version),
     attachCommand(shell, version),
-    ...[psCommand, reportCommand, topCommand, treeCommand, codeCommand, heapCommand, timelineCommand].map((make) =>
-      make(shell),
-    ),
+    psCommand(shell),
+    reportCommand(shell, version),
+    ...[topCommand, treeCommand, codeCommand, heapCommand, timelineCommand].map((make) => make(shell)),
     viewCommand(shell, version),
   ];
   for (const command of commands) program.addCommand(command);

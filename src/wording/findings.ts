@@ -43,7 +43,7 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
     const native = cut('', findingsOf(answer, 'native').map(say(nativeText)));
     return {
       ...native,
-      title: `${KIND_TITLES[answer.view.kinds[0]] ?? 'Memory'}: who ${METRIC_TITLES[answer.metric]}`,
+      title: whoTitle(answer.view),
       statements: [
         ...native.statements,
         ...findingsOf(answer, 'allocated').map(say((finding) => allocatedText(finding, answer))),
@@ -58,6 +58,16 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
       cut('What the GC says', findingsOf(answer, 'heap').map(say(heapText))),
     ]),
   ].filter(({ statements }) => statements.length > 0);
+}
+
+/** ".NET memory", "Native heap": the memory a report speaks of. */
+export function memoryTitle({ kinds }: View): string {
+  return KIND_TITLES[kinds[0]] ?? 'Memory';
+}
+
+/** "Native heap: who allocated what was never released" */
+export function whoTitle(view: View): string {
+  return `${memoryTitle(view)}: who ${METRIC_TITLES[view.metric]}`;
 }
 
 /** The findings of one report about one thing. */

@@ -13,7 +13,7 @@ export interface Printed {
 /** Runs one reading command in this process on a given trace, as on a terminal of `width` columns without colours. */
 export async function runOn(
   trace: Trace,
-  make: (shell: Shell) => Command,
+  make: (shell: Shell, version: string) => Command,
   args: readonly string[],
   width = Number.POSITIVE_INFINITY,
 ): Promise<Printed> {
@@ -30,7 +30,7 @@ export async function runOn(
     width,
     colors: pc.createColors(false),
   };
-  const command = make(shell)
+  const command = make(shell, '1.2.3')
     .exitOverride()
     .configureOutput({ writeOut: (text) => shell.out(text), writeErr: (text) => shell.err(text.trimEnd()) });
   try {

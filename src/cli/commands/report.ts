@@ -1,5 +1,7 @@
-import { Command } from 'commander';
+import { basename } from 'node:path';
+import { Command, Option } from 'commander';
 import { type ReportAnswer, report, reportViews } from '../../query/report.ts';
+import { TraceError } from '../../trace/errors.ts';
 import { findingsOf, sectionsOf } from '../../wording/findings.ts';
 import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -11,29 +13,50 @@ const DEFAULT_PROCESSES = 3;
 /** Of "Function:" and the like, with a gap. */
 const LABEL_WIDTH = 10;
 
-export function reportCommand(shell: Shell): Command {
+interface ReportOptions extends ViewOptions {
+  readonly html?: string;
+  readonly withSource?: true;
+}
+
+export function reportCommand(shell: Shell, version: string): Command {
   const command = new Command('report')
     .summary('say what grew and who did it, in plain words')
     .description('What grew and who did it, in plain words.')
-    .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
+    .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
+    .addOption(new Option('--html <file>', 'write it as one web page with charts and tables').conflicts('json'))
+    .option('--with-source', 'with --html: put the source around the lines that allocated most into the page');
   return addViewOptions(command, `processes spoken of (default ${DEFAULT_PROCESSES})`)
     .addHelpText(
       'after',
       `${FILTER_HELP}
 
+The page of --html is made to be attached to a ticket: one file that runs no script and loads nothing. It holds names of
+types, functions, modules, source files, threads and processes, command lines, and figures; nothing of the heap's
+contents, and no source text and no paths of source files unless --with-source is given.
+
 Examples:
   memsurge report app.memsurge
-  memsurge report app.memsurge --from 10s --process shop`,
+  memsurge report app.memsurge --from 10s --process shop
+  memsurge report app.memsurge --html report.html`,
     )
-    .action(async (path: string, options: ViewOptions) => {
+    .action(async (path: string, options: ReportOptions) => {
+      if (options.withSource && options.html === undefined) throw new TraceError('--with-source needs --html');
       const { trace, view } = await openView(shell, path, options);
-      const [answer, second] = reportViews(trace, view, options.metric !== undefined).map((one) => report(trace, one));
+      const answers = reportViews(trace, view, options.metric !== undefined).map((one) => report(trace, one));
+      const processes = options.limit ?? DEFAULT_PROCESSES;
+      if (options.html !== undefined) {
+        const { writePage } = await import('../write-page.ts');
+        const commands = nextCommands(answers, basename(path));
+        const notes = { asked: view, version, processes, commands };
+        await writePage(shell, options.html, trace, answers, notes, options.withSource ?? false);
+        return;
+      }
+      const [answer, second] = answers;
       if (options.json) {
         printJson(shell, second === undefined ? answer : { ...answer, second });
         return;
       }
-      const answers = second === undefined ? [answer] : [answer, second];
-      shell.out(reportText(shell, answers, path, options.limit ?? DEFAULT_PROCESSES));
+      shell.out(reportText(shell, answers, path, processes));
       printWarnings(shell, [...new Set(answers.flatMap(({ warnings }) => warnings))]);
     });
 }

@@ -1,24 +1,11 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { KIND_LABELS } from '../../trace/kinds.ts';
-import type { AllocationSource, NativeSource } from '../../trace/tables.ts';
-import { formatBytes, formatCount, formatShare, formatTime } from '../../wording/figures.ts';
+import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
+import { framesText, MANAGED_SOURCES, NATIVE_SOURCES } from '../../wording/recording.ts';
 import { useAnswer } from '../answers.ts';
 import { view } from '../place.ts';
 import { serverVersion } from '../traces.ts';
 import { Refusal } from '../widgets/refusal.tsx';
-
-const MANAGED: Record<AllocationSource, string> = {
-  exact: 'exact: every allocation was seen',
-  'allocation-sampled': 'sampled at random: unbiased, each figure has its error',
-  'allocation-tick': 'sampled about every 100 KiB in turn: the error supposes no periodic pattern',
-  'allocation-tick-without-size': 'sampled about every 100 KiB, without sizes: no error is known',
-  none: 'not recorded',
-};
-const NATIVE: Record<NativeSource, string> = {
-  exact: 'exact: every allocation was counted; no event times',
-  sampled: 'sampled at random by bytes: unbiased, each figure has its error',
-  none: 'not recorded',
-};
 
 /** What was recorded and how, what was lost, and what the trace cannot know. */
 export function Recording(): JSX.Element {
@@ -54,8 +41,8 @@ export function Recording(): JSX.Element {
           <Fact name="runtime events">
             {formatCount(recording.events)} read, {formatCount(recording.eventsLost)} lost
           </Fact>
-          <Fact name="managed frames">{named(recording.frames, recording.framesUnresolved)}</Fact>
-          <Fact name="native frames">{named(recording.nativeFrames, recording.nativeFramesUnresolved)}</Fact>
+          <Fact name="managed frames">{framesText(recording.frames, recording.framesUnresolved)}</Fact>
+          <Fact name="native frames">{framesText(recording.nativeFrames, recording.nativeFramesUnresolved)}</Fact>
           <Fact name="holds">
             {formatCount(counts.allocations)} allocation rows, {formatCount(counts.stacks)} stack nodes,{' '}
             {formatCount(counts.functions)} functions, {formatCount(counts.types)} types, {formatCount(counts.threads)}{' '}
@@ -76,18 +63,13 @@ export function Recording(): JSX.Element {
               {formatTime(process.start)} – {formatTime(process.end)}
               {process.exit !== '' && `, ${process.exit}`}
             </Fact>
-            <Fact name="managed memory">{MANAGED[process.allocationSource]}</Fact>
-            <Fact name="native memory">{NATIVE[process.nativeSource]}</Fact>
+            <Fact name="managed memory">{MANAGED_SOURCES[process.allocationSource]}</Fact>
+            <Fact name="native memory">{NATIVE_SOURCES[process.nativeSource]}</Fact>
           </dl>
         </section>
       ))}
     </div>
   );
-}
-
-function named(frames: number, unresolved: number): string {
-  if (frames === 0) return 'none';
-  return `${formatCount(frames)}, ${formatShare((frames - unresolved) / frames)} of them with a name`;
 }
 
 function Fact({ name, children }: { readonly name: string; readonly children: ComponentChildren }): JSX.Element {

@@ -3,7 +3,8 @@ import type { LaneRow } from '../../query/lanes.ts';
 import type { Answer } from '../../query/rows.ts';
 import type { TimelineRow } from '../../query/timeline.ts';
 import { KINDS } from '../../trace/kinds.ts';
-import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
+import { formatBytes, formatTime } from '../../wording/figures.ts';
+import { byteSplits, gcHeapOf } from '../../wording/timeline.ts';
 
 /** Room for the axis at the left and at the right of every plot, px, so that they line up. */
 export const PLOT_LEFT = 150;
@@ -26,7 +27,6 @@ export function chartOf(
   onHover: (row: TimelineRow | undefined) => void,
   onRange: (range: Range) => void,
 ): uPlot {
-  // Not every collection says what is committed, so the size after a later one can be more.
   const gc = rows.map(gcHeapOf);
   const native = rows.map((row, i) => (row.nativeLive === null ? null : row.nativeLive + (gc[i] ?? 0)));
   // Where there is no GC heap the native heap stands on nothing.
@@ -75,17 +75,6 @@ export function chartOf(
     },
   };
   return new uPlot(options, data, element);
-}
-
-/** What the GC heap holds as of its last collection; null before the first. */
-export function gcHeapOf({ gcCommitted, gcSize }: TimelineRow): number | null {
-  return gcCommitted === null && gcSize === null ? null : Math.max(gcCommitted ?? 0, gcSize ?? 0);
-}
-
-/** Up to five places on an axis of bytes, a power of two apart: they read as round figures in binary units. */
-function byteSplits(max: number): number[] {
-  const step = 2 ** Math.ceil(Math.log2(Math.max(max, 1) / 5));
-  return Array.from({ length: Math.floor(max / step) + 1 }, (_, i) => i * step);
 }
 
 /** A mark per stretch with collections, higher and bolder for older generations. */
@@ -145,24 +134,6 @@ function prepare(canvas: HTMLCanvasElement): { ctx: CanvasRenderingContext2D; wi
   const ctx = canvas.getContext('2d')!;
   ctx.scale(devicePixelRatio, devicePixelRatio);
   return { ctx, width, height };
-}
-
-/** What stands under the cursor, in figures. */
-export function hoverText(row: TimelineRow, unit: 'bytes' | 'count', metric: string): string {
-  const figure = unit === 'bytes' ? formatBytes(row.bytes) : `${formatCount(row.count)} objects`;
-  const seconds = (row.to - row.from) / 1e9;
-  const gcHeap = gcHeapOf(row);
-  const rate = unit === 'bytes' && seconds > 0 ? ` (${formatBytes(row.bytes / seconds)}/s)` : '';
-  return [
-    `at ${formatTime(row.from)}`,
-    ...(row.rss === null ? [] : [`resident set ${formatBytes(row.rss)}`]),
-    ...(gcHeap === null ? [] : [`GC heap ${formatBytes(gcHeap)} as of its last collection`]),
-    ...(row.nativeLive === null ? [] : [`native heap ${formatBytes(row.nativeLive)} requested`]),
-    `${figure} ${metric}${rate}`,
-    ...(row.gcs === 0
-      ? []
-      : [`${row.gcs} GC${row.gcs === 1 ? '' : 's'} up to gen ${row.gcDepth}, ${formatTime(row.gcPause)} paused`]),
-  ].join(' · ');
 }
 
 /** A colour of style.css as it is now, light or dark. */

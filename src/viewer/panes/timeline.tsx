@@ -6,20 +6,11 @@ import type { LaneRow } from '../../query/lanes.ts';
 import type { Answer } from '../../query/rows.ts';
 import type { TimelineRow } from '../../query/timeline.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
+import { gcHeapOf, stretchText } from '../../wording/timeline.ts';
 import { useAnswer } from '../answers.ts';
 import { bindKeys } from '../keys.ts';
 import { changeView, go, place, view } from '../place.ts';
-import {
-  chartOf,
-  drawLanes,
-  drawRate,
-  gcHeapOf,
-  hoverText,
-  LANE_HEIGHT,
-  PLOT_LEFT,
-  PLOT_RIGHT,
-  RATE_HEIGHT,
-} from './timeline-chart.ts';
+import { chartOf, drawLanes, drawRate, LANE_HEIGHT, PLOT_LEFT, PLOT_RIGHT, RATE_HEIGHT } from './timeline-chart.ts';
 
 const STRETCHES = 300;
 const LANES = innerHeight < 900 ? 4 : 6;
@@ -45,11 +36,7 @@ export function Timeline(): JSX.Element {
       {answer !== undefined && (
         <>
           <p class="readout">
-            {hovered.value === undefined ? (
-              <Legend answer={answer} />
-            ) : (
-              hoverText(hovered.value, answer.unit, answer.metric)
-            )}
+            {hovered.value === undefined ? <Legend answer={answer} /> : stretchText(hovered.value, answer)}
           </p>
           <Chart answer={answer} />
           <Strips answer={answer} lanes={lanes.value.answer?.rows.filter((row) => !row.other) ?? []} />
