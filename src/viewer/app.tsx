@@ -1,7 +1,7 @@
 import { computed } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { connected, generation } from './answers.ts';
+import { connected } from './answers.ts';
 import { bindKeys } from './keys.ts';
 import { CallTree } from './panes/call-tree.tsx';
 import { Callers } from './panes/callers.tsx';
@@ -43,7 +43,7 @@ export function App(): JSX.Element {
     >
       <Header />
       <Notice />
-      {generation.value > 0 && (
+      {trace.value !== undefined && trace.value.generation > 0 && (
         <>
           <Timeline />
           <Splitter pane="timeline" label="the timeline" axis="y" sign={1} />
