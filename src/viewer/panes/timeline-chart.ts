@@ -42,7 +42,11 @@ export function chartOf(
     legend: { show: false },
     padding: [14, PLOT_RIGHT, 0, 0],
     cursor: { y: false, drag: { x: true, y: false, setScale: false }, points: { show: false } },
-    scales: { x: { time: false }, y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.05] } },
+    // To the ns what the strips below show, so that both line up.
+    scales: {
+      x: { time: false, range: [(rows[0]?.from ?? 0) / 1e9, (rows.at(-1)?.to ?? 0) / 1e9] },
+      y: { range: (_, __, max) => [0, Math.max(max ?? 0, 1) * 1.05] },
+    },
     axes: [
       { ...axis, size: 22, space: 80, values: (_, splits) => splits.map((second) => formatTime(second * 1e9)) },
       {
