@@ -89,6 +89,6 @@ const GC_COLUMNS: Column<GcRow>[] = [
   bytesColumn('Free', (row) => row.free),
   bytesColumn('Promoted', (row) => row.promoted),
   bytesColumn('Committed', (row) => row.committed),
-  { title: 'Reason', width: '10em', text: (row) => row.reason },
+  { title: 'Reason', width: '2fr', text: (row) => row.reason },
   { title: 'Process', width: '1fr', text: (row) => row.process },
 ];
