@@ -53,14 +53,17 @@ const TABS_OF: Record<Dimension, Tab> = {
 };
 
 /** Where a statement is proved; of a function and a line the code is shown too. */
-function placeOf({ about, dimension, view: proof }: Statement, answers: readonly ReportAnswer[]): Partial<Place> {
+function placeOf(statement: Statement, answers: readonly ReportAnswer[]): Partial<Place> {
+  const { about, dimension } = statement;
+  // JSON has null for "no end".
+  const proof = { ...statement.view, to: statement.view.to ?? Number.POSITIVE_INFINITY };
   if (about === 'heap') return { view: proof, tab: 'heap' };
   if (dimension === undefined) return { view: proof, tab: about === 'resident' ? 'findings' : 'hotspots' };
   const share = answers
     .flatMap(({ findings }) => findings)
     .find(
       (finding): finding is ShareFinding =>
-        finding.about === 'share' && finding.dimension === dimension && finding.view === proof,
+        finding.about === 'share' && finding.dimension === dimension && finding.view === statement.view,
     );
   const row = share?.rows[0];
   const fn = row && (dimension === 'function' || dimension === 'line') ? qualifiedRow(row) : undefined;
