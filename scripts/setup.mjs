@@ -1,5 +1,6 @@
 // Everything a fresh clone needs, each step skipped when it is up to date:
-// dependencies, the build of memsurge and of its native agent, with --samples the sample programs, with --judges the peers the tests compare with.
+// dependencies, the build of memsurge and of its native agent, with --samples the sample programs, with --judges the peers
+// and the browser that tests need.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -63,6 +64,7 @@ step(
 try {
   if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
   if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
+  if (process.argv.includes('--judges')) (await import('./chromium.mjs')).installChromium();
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exit(2);

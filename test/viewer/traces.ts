@@ -1,0 +1,19 @@
+import { join } from 'node:path';
+import { expect } from 'vitest';
+import { memsurge } from '../support/memsurge.ts';
+import { samplePath } from '../support/samples.ts';
+
+/** Records the managed surge into `folder` and gives the trace. */
+export const recordStory1 = (folder: string): Promise<string> =>
+  record(join(folder, 'story1.memsurge'), ['--native', 'off'], samplePath('story1'));
+
+/** Records the native surge, every allocation of it, into `folder` and gives the trace. */
+export const recordStory2 = (folder: string): Promise<string> =>
+  record(join(folder, 'story2.memsurge'), ['--native', 'exact'], samplePath('story2'), '--delay', '30');
+
+/** @throws Error when the recording or the program fails. */
+export async function record(trace: string, options: readonly string[], ...program: string[]): Promise<string> {
+  const { status, stderr } = await memsurge('run', ...options, '-o', trace, '--', ...program);
+  expect(status, stderr).toBe(0);
+  return trace;
+}
