@@ -194,9 +194,10 @@ interface StripProps {
 function Strip({ height, label, of, draw }: StripProps): JSX.Element {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
-    const redraw = () => draw(canvas.current!);
+    const element = canvas.current!;
+    const redraw = () => draw(element);
     const observer = new ResizeObserver(redraw);
-    observer.observe(canvas.current!);
+    observer.observe(element);
     const stopWatching = whenColoursChange(redraw);
     return () => {
       observer.disconnect();
