@@ -49,6 +49,8 @@ export function useAnswer<Q extends QuestionName>(
       asked.value = { answer: cache.get(key) as AnswerOf<Q>, waiting: false };
       return;
     }
+    // What is shown stays, and is asked for once memsurge answers again.
+    if (!connected.value) return;
     const before = asked.peek().answer;
     asked.value = { ...(before !== undefined && { answer: before }), waiting: true };
     const abort = new AbortController();
