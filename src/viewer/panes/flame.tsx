@@ -9,6 +9,7 @@ import { useAnswer } from '../answers.ts';
 import { lastPartOf, qualifiedRow } from '../functions.ts';
 import { go, place, view } from '../place.ts';
 import { exactText, figureText } from '../widgets/figures.tsx';
+import { SearchKey } from '../widgets/grid.tsx';
 import { Refusal } from '../widgets/refusal.tsx';
 
 const NODES = 1500;
@@ -93,6 +94,7 @@ export function Flame(): JSX.Element {
             show all
           </button>
         )}
+        <SearchKey />
         <span class="spring" />
         <span class="dim">Enter zooms in, Backspace out</span>
       </div>

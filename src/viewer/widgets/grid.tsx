@@ -184,7 +184,7 @@ function Toolbar<R>({ label, columns, rows, search, children }: GridProps<R>): J
 }
 
 /** "/" goes to the search of the pane in sight. */
-function SearchKey(): null {
+export function SearchKey(): null {
   useEffect(
     () =>
       bindKeys({
