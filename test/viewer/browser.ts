@@ -1,7 +1,14 @@
 import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from 'playwright-core';
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type Locator,
+  type Page,
+} from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
 import { chromiumPath } from '../../scripts/chromium.mjs';
 import type { Answer } from '../../src/query/rows.ts';
@@ -14,6 +21,8 @@ const PATIENCE_MS = 60_000;
 export interface VisitOptions extends BrowserContextOptions {
   /** What the page may complain of in this test: a console line or failed request that holds one of these is no failure. */
   readonly expected?: readonly string[];
+  /** Prepares what the page is opened in. */
+  readonly before?: (context: BrowserContext) => Promise<unknown>;
 }
 
 /**
@@ -30,9 +39,10 @@ export function useBrowser(): (url: string, options?: VisitOptions) => Promise<P
   });
   afterAll(() => browser?.close());
 
-  return async (url, { expected = [], ...options } = {}) => {
+  return async (url, { expected = [], before, ...options } = {}) => {
     const context = await browser.newContext({ viewport: { width: 1600, height: 900 }, ...options });
     context.setDefaultTimeout(PATIENCE_MS);
+    await before?.(context);
     const page = await context.newPage();
     const problems = complaintsOf(page);
     onTestFinished(async () => {
@@ -61,9 +71,9 @@ function complaintsOf(page: Page): string[] {
   return problems;
 }
 
-/** True when nothing is waited for, and was not while some frames were drawn: effects run after a frame, and ask. */
+/** True when there is something to see and nothing is waited for, and was not while some frames were drawn: effects run after a frame, and ask. */
 const IS_SETTLED = `new Promise((done) => {
-  const isWaiting = () => document.querySelector('main, .notice') === null || document.querySelector('.waiting') !== null;
+  const isWaiting = () => document.querySelector('main, .notice.error, .notice progress') === null || document.querySelector('.waiting') !== null;
   const look = (frames) => {
     if (isWaiting() || frames === 0) done(!isWaiting());
     else requestAnimationFrame(() => setTimeout(() => look(frames - 1)));

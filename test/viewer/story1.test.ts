@@ -2,7 +2,6 @@ import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CodeAnswer } from '../../src/query/code.ts';
 import type { Answer } from '../../src/query/rows.ts';
-import { serve } from '../serve/support.ts';
 import { ask, scratchFolder } from '../support/memsurge.ts';
 import {
   filterRow,
@@ -17,7 +16,7 @@ import {
   tabTo,
   useBrowser,
 } from './browser.ts';
-import { recordStory1 } from './traces.ts';
+import { recordStory1, serveRead } from './traces.ts';
 
 const FUNCTION = 'CustomerService.Program.LoadCustomerAttachments';
 
@@ -26,7 +25,7 @@ let trace: string;
 let url: string;
 beforeAll(async () => {
   trace = await recordStory1(await scratchFolder());
-  ({ url } = await serve(trace));
+  url = await serveRead(trace);
 });
 
 const answer = (...flags: string[]): Promise<Answer> => ask('top', trace, '--by', 'function', ...flags);

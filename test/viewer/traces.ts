@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { serve, whenRead } from '../serve/support.ts';
 import { memsurge } from '../support/memsurge.ts';
 import { samplePath } from '../support/samples.ts';
+
+/** Serves the traces at `paths` until the tests of the file are done, and gives the page's address once all are read. */
+export async function serveRead(...paths: string[]): Promise<string> {
+  const server = await serve(...paths);
+  await whenRead(server);
+  return server.url;
+}
 
 /** Records the managed surge into `folder` and gives the trace. */
 export const recordStory1 = (folder: string): Promise<string> =>
