@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { aptInstall } from './apt.mjs';
 import { BUILD, buildIfChanged, dotnet, runAsScript } from './dotnet.mjs';
 
 /** What judges native memory, and the programs of the system that it is judged with: in which package Debian has each. */
@@ -27,22 +27,8 @@ function installDebianPackages() {
   if (missing.length === 0) return;
   const packages = missing.map((path) => DEBIAN_PACKAGES[path]);
   console.error(`setup: ${packages.join(', ')} …`);
-  // A fresh machine has no lists of packages, or old ones.
-  if (aptGet('install', ...packages) || (aptGet('update') && aptGet('install', ...packages))) return;
+  if (aptInstall(...packages)) return;
   console.error(`setup: tests that need them are left out (Debian, as root: apt install ${packages.join(' ')})`);
-}
-
-function aptGet(command, ...packages) {
-  const options = [
-    '--yes',
-    '--no-install-recommends',
-    '-o',
-    'DPkg::Lock::Timeout=120',
-    '-o',
-    'Acquire::http::Timeout=20',
-  ];
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  return spawnSync('apt-get', [command, ...options, ...packages], { env, stdio: 'ignore' }).status === 0;
 }
 
 async function installDotnetTrace() {

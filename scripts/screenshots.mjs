@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
+import { chromiumPath } from './chromium.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const demo = (story) => join(root, '.build', 'demo', `${story}.memsurge`);
@@ -17,7 +18,7 @@ const server = spawn(
 const [line] = await once(server.stdout.setEncoding('utf8'), 'data');
 const url = /http:\S+/.exec(line)[0];
 const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+  executablePath: chromiumPath(),
   args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
 });
 

@@ -63,8 +63,10 @@ step(
 );
 try {
   if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
-  if (process.argv.includes('--judges')) await (await import('./judges.mjs')).buildJudges();
-  if (process.argv.includes('--judges')) (await import('./chromium.mjs')).installChromium();
+  if (process.argv.includes('--judges')) {
+    (await import('./chromium.mjs')).installChromium();
+    await (await import('./judges.mjs')).buildJudges();
+  }
 } catch (error) {
   console.error(`setup: ${error.message}`);
   process.exit(2);
