@@ -18,9 +18,11 @@ export function Heap(): JSX.Element {
   if (error !== undefined) return <Refusal text={error} />;
   if (answer === undefined) return <p class="empty">{waiting ? 'Adding up …' : ''}</p>;
   if (answer.gcCount === 0) {
+    const hasRange = view.value.from > 0 || view.value.to < Number.POSITIVE_INFINITY;
     return (
       <p class="empty">
-        No garbage collection ended in this view, so the GC heap was never measured. Choose a longer stretch of time.
+        No garbage collection ended in this view, so the GC heap was never measured.
+        {hasRange && ' Choose a longer stretch of time.'}
       </p>
     );
   }

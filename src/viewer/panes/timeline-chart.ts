@@ -28,6 +28,7 @@ export function chartOf(
   onRange: (range: Range) => void,
 ): uPlot {
   const gc = rows.map(gcHeapOf);
+  const hasGcHeap = gc.some((bytes) => bytes !== null);
   const native = rows.map((row, i) => (row.nativeLive === null ? null : row.nativeLive + (gc[i] ?? 0)));
   // Where there is no GC heap the native heap stands on nothing.
   const base = gc.map((bytes, i) => bytes ?? (native[i] === null ? null : 0));
@@ -59,7 +60,7 @@ export function chartOf(
     series: [
       {},
       { stroke: colour('--kind-native-heap'), fill: faded('--kind-native-heap'), width: 1, paths: steps },
-      { stroke: colour('--kind-gc-heap'), fill: faded('--kind-gc-heap'), width: 1, paths: steps },
+      { stroke: hasGcHeap ? colour('--kind-gc-heap') : '', fill: faded('--kind-gc-heap'), width: 1, paths: steps },
       { stroke: colour('--text'), width: 2 },
     ],
     // The native heap stands on the GC heap, so it is filled down to that only.
