@@ -6,6 +6,7 @@ export default defineConfig({
     // Real processes are started: a loaded 2-core machine must not turn a slow run into a failure.
     testTimeout: 120_000,
     hookTimeout: 300_000,
+    expect: { poll: { timeout: 60_000 } },
     maxWorkers: 2,
   },
 });

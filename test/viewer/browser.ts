@@ -71,9 +71,13 @@ function complaintsOf(page: Page): string[] {
   return problems;
 }
 
-/** True when there is something to see and nothing is waited for, and was not while some frames were drawn: effects run after a frame, and ask. */
+/**
+ * True when there is something to see and nothing is waited for, and was not while some frames were drawn: effects run after
+ * a frame, and ask.
+ */
 const IS_SETTLED = `new Promise((done) => {
-  const isWaiting = () => document.querySelector('main, .notice.error, .notice progress') === null || document.querySelector('.waiting') !== null;
+  const has = (selector) => document.querySelector(selector) !== null;
+  const isWaiting = () => !has('main, .notice.error, .notice progress') || has('.waiting');
   const look = (frames) => {
     if (isWaiting() || frames === 0) done(!isWaiting());
     else requestAnimationFrame(() => setTimeout(() => look(frames - 1)));
@@ -83,7 +87,7 @@ const IS_SETTLED = `new Promise((done) => {
 
 /** Waits until all that was asked is answered and drawn. */
 export async function settled(page: Page): Promise<void> {
-  await expect.poll(() => page.evaluate<boolean>(IS_SETTLED), { timeout: PATIENCE_MS, interval: 20 }).toBe(true);
+  await expect.poll(() => page.evaluate<boolean>(IS_SETTLED), { interval: 20 }).toBe(true);
 }
 
 /** Chooses a tab by its name. */

@@ -5,7 +5,7 @@ import type { FACETS } from '../../src/trace/view.ts';
 import { rowName } from '../../src/wording/rows.ts';
 import { ask, scratchFolder } from '../support/memsurge.ts';
 import { writeNettrace } from '../support/traces.ts';
-import { filterRow, listRow, openTab, saved, savedRows, settled, shown, shownOf, useBrowser } from './browser.ts';
+import { filterRow, openTab, saved, savedRows, settled, shown, shownOf, useBrowser } from './browser.ts';
 import { serveRead } from './traces.ts';
 
 const visit = useBrowser();
@@ -178,10 +178,6 @@ describe('a function that is selected', () => {
   test('is selected in every pane, and turns up inverted in the tree of callers', async () => {
     const page = await visit(`${url}?tab=hotspots`);
     const [first] = await savedRows(page);
-    await listRow(page, 'functions', /./)
-      .nth(0)
-      .focus()
-      .catch(() => undefined);
     await page.locator('main [role=grid]').focus();
     await page.keyboard.press('ArrowDown');
     await settled(page);
