@@ -14,6 +14,8 @@ export interface Derived {
   lineGroups(hideSystem: boolean): LineGroups;
   /** 1 per slot whose innermost function does not stand further out on the same stack. */
   readonly firstOccurrence: Uint8Array;
+  /** Names of modules, each once, and per slot 1 where the innermost one does not stand further out. */
+  readonly moduleNames: ModuleNames;
   /** The stacks merged by function. */
   callTree(hideSystem: boolean): CallTree;
   /** 1 per row of KINDS that the trace holds allocations of. */
@@ -31,6 +33,14 @@ interface FunctionGroups {
   /** Hide-system only: no user function on the stack. */
   readonly systemCode: number;
   readonly length: number;
+}
+
+/** Modules by name: several processes can have the same. */
+interface ModuleNames {
+  readonly names: readonly string[];
+  /** Row of `names` of a function, NONE without a module. */
+  readonly ofFunction: Int32Array;
+  readonly firstOccurrence: Uint8Array;
 }
 
 /** Groups are distinct file and line pairs; two more follow. */
@@ -63,7 +73,8 @@ export function derived(trace: Trace): Derived {
   let tables = cache.get(trace);
   if (tables === undefined) {
     const systemFunctions = findSystemFunctions(trace);
-    const first = once(() => findFirstOccurrences(trace));
+    const first = once(() => findFirstOccurrences(trace, (fn) => fn, trace.functions.length));
+    const moduleNames = once(() => findModuleNames(trace));
     const functionGroups = [false, true].map((hide) => once(() => groupByFunction(trace, hide, systemFunctions)));
     const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions)));
     const releases = once(() => findReleases(trace));
@@ -75,6 +86,9 @@ export function derived(trace: Trace): Derived {
       lineGroups: (hide) => lineGroups[Number(hide)](),
       get firstOccurrence() {
         return first();
+      },
+      get moduleNames() {
+        return moduleNames();
       },
       callTree: (hide) => callTrees[Number(hide)](),
       get kindsPresent() {
@@ -164,9 +178,25 @@ function groupByLine(trace: Trace, hideSystem: boolean, system: Uint8Array): Lin
   };
 }
 
-/** Walks the trie depth first and counts the functions on the way down, so the cost does not grow with the depth. */
-function findFirstOccurrences(trace: Trace): Uint8Array {
-  const { stacks, frames, functions } = trace;
+function findModuleNames(trace: Trace): ModuleNames {
+  const rows = new Map<string, number>();
+  const ofModule = trace.modules.name.map((name) => {
+    const row = rows.get(name) ?? rows.size;
+    rows.set(name, row);
+    return row;
+  });
+  const ofFunction = trace.functions.module.map((module) => (module === NONE ? NONE : ofModule[module]));
+  // NONE gets a number of its own, which nobody asks for.
+  const firstOccurrence = findFirstOccurrences(trace, (fn) => ofFunction[fn] + 1, rows.size + 1);
+  return { names: [...rows.keys()], ofFunction, firstOccurrence };
+}
+
+/**
+ * Walks the trie depth first and counts what `keyOf` gives for the functions on the way down, of `keys` numbers, so the
+ * cost does not grow with the depth.
+ */
+function findFirstOccurrences(trace: Trace, keyOf: (fn: number) => number, keys: number): Uint8Array {
+  const { stacks, frames } = trace;
   const firstChild = new Int32Array(stacks.length + 1).fill(NONE);
   const sibling = new Int32Array(stacks.length).fill(NONE);
   for (let stack = stacks.length - 1; stack >= 0; stack--) {
@@ -175,18 +205,18 @@ function findFirstOccurrences(trace: Trace): Uint8Array {
     firstChild[parent] = stack;
   }
   const result = new Uint8Array(stacks.length + 1);
-  const onPath = new Int32Array(functions.length);
+  const onPath = new Int32Array(keys);
   let stack = firstChild[0];
   while (stack !== NONE) {
-    const fn = frames.function[stacks.frame[stack]];
-    if (onPath[fn]++ === 0) result[stack + 1] = 1;
+    const key = keyOf(frames.function[stacks.frame[stack]]);
+    if (onPath[key]++ === 0) result[stack + 1] = 1;
     if (firstChild[stack + 1] !== NONE) {
       stack = firstChild[stack + 1];
       continue;
     }
     // Up until there is a sibling to go on with.
     while (stack !== NONE) {
-      onPath[frames.function[stacks.frame[stack]]]--;
+      onPath[keyOf(frames.function[stacks.frame[stack]])]--;
       if (sibling[stack] !== NONE) break;
       stack = stacks.prefix[stack];
     }

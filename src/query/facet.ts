@@ -1,8 +1,13 @@
-import type { Trace } from '../trace/tables.ts';
+import { NONE, type Trace } from '../trace/tables.ts';
 import { FACETS, type Facet, type View } from '../trace/view.ts';
+import { answer, figuresOf, sumByStack } from './answer.ts';
+import { derived } from './derived.ts';
+import { sumSubtrees } from './functions.ts';
 import { rowsOf } from './match.ts';
 import { processName, processSpellings, threadName, threadSpellings } from './names.ts';
 import type { Answer, Row } from './rows.ts';
+import { select } from './selection.ts';
+import { addSums, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
 import { type TopOptions, top } from './top.ts';
 
 /** A row one can filter by. */
@@ -13,18 +18,40 @@ export interface FacetRow extends Row {
 
 /**
  * What the view holds by `facet` when its own filter of that facet is left out, so that one can see what else there is
- * and switch to it; all other filters apply.
+ * and switch to it; all other filters apply. A row's figure is what its filter selects: modules are filtered by where they
+ * stand on a stack, so their rows overlap, and there is no "other".
  * @throws TraceError when the trace cannot answer the view's metric.
  */
 export function facet(trace: Trace, view: View, by: Facet, limit: number, options?: TopOptions): Answer<FacetRow> {
-  const asked: readonly string[] = view[FACETS[by]];
-  const answer = top(trace, { ...view, [FACETS[by]]: [] }, by, limit, options);
-  const selected = selectedNames(trace, by, asked);
+  const without: View = { ...view, [FACETS[by]]: [] };
+  const found = by === 'module' ? onStack(trace, without, limit, options) : top(trace, without, by, limit, options);
+  const selected = selectedNames(trace, by, view[FACETS[by]]);
   return {
-    ...answer,
+    ...found,
     view,
-    rows: answer.rows.map((row) => ({ ...row, selected: selected === undefined || selected.has(row.name) })),
+    rows: found.rows.map((row) => ({ ...row, selected: selected === undefined || selected.has(row.name) })),
   };
+}
+
+/** By module: what the stacks that hold it allocated. */
+function onStack(trace: Trace, view: View, limit: number, { search = '' }: TopOptions = {}): Answer {
+  const selection = select(trace, view);
+  const byStack = sumByStack(trace, selection, view.unit);
+  const { names, ofFunction, firstOccurrence } = derived(trace).moduleNames;
+  const { stacks, frames } = trace;
+  const subtree = sumSubtrees(trace, byStack);
+  const sums: Sums = new Float64Array(names.length * WIDTH);
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const name = ofFunction[frames.function[stacks.frame[stack]]];
+    if (name !== NONE && firstOccurrence[stack + 1] === 1) addSums(sums, name, subtree, stack + 1);
+  }
+  const total = totalOf(byStack);
+  const wanted = search.toLowerCase();
+  const rows = names
+    .map((name, row): Row => ({ name, ...figuresOf(sums, row, total, view.unit) }))
+    .filter(({ name }, row) => sums[row * WIDTH + ROWS] > 0 && name.toLowerCase().includes(wanted))
+    .sort((a, b) => b[view.unit] - a[view.unit] || (a.name < b.name ? -1 : 1));
+  return answer(trace, view, total, rows.slice(0, limit), selection.warnings);
 }
 
 /** The names of the rows that the texts select; undefined when every row is. */

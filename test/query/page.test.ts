@@ -13,7 +13,7 @@ import { shop, traces, views } from './traces.ts';
 // The questions that only the page asks.
 
 const sum = (rows: readonly { readonly bytes: number }[]) => rows.reduce((all, row) => all + row.bytes, 0);
-/** Not modules: their filter selects stacks that hold one anywhere, their rows are of the module that allocated. */
+/** Not modules: `top` groups by the module that allocated, their filter selects by stacks. */
 const NAMED_FACETS = (Object.keys(FACETS) as Facet[]).filter((by) => by !== 'module');
 
 test('a facet is the view without its own filter, and says which rows that filter selects', () => {
@@ -38,6 +38,18 @@ test('the selected rows of a facet are what the view shows, whatever the view', 
       const rows = facet(trace, view, by, 100).rows.filter(({ selected }) => selected);
       const { rows: shown } = top(trace, view, by);
       expect(rows.map(({ name, bytes }) => [name, bytes])).toEqual(shown.map(({ name, bytes }) => [name, bytes]));
+    }),
+  );
+});
+
+test('a module is listed with what its filter selects', () => {
+  fc.assert(
+    fc.property(traces, views, (trace, view) => {
+      for (const { name, bytes, count } of facet(trace, view, 'module', 100).rows) {
+        const { total } = top(trace, { ...view, modules: [name] }, 'kind');
+        expect(bytes).toBeCloseTo(total.bytes, 6);
+        expect(count).toBeCloseTo(total.count, 6);
+      }
     }),
   );
 });

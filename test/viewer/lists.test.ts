@@ -83,7 +83,6 @@ describe.each(VIEWS)('with the view "%s" the page says what the command line say
       ['GC heap', 'heap'],
       ['Type', 'type'],
       ['Thread', 'thread'],
-      ['Module on the stack', 'module'],
     ] as const) {
       const without = withoutFlag(flags, by);
       const { rows, unit } = await ask('top', trace, '--by', by, '--limit', '8', ...without);
@@ -107,6 +106,19 @@ function withoutFlag(flags: readonly string[], by: keyof typeof FACETS): string[
   const at = flags.indexOf(`--${by}`);
   return at < 0 ? [...flags] : flags.toSpliced(at, 2);
 }
+
+test('a module is listed with what the stacks that hold it allocated', async () => {
+  const page = await visit(url);
+  const list = page.locator('.facet', { has: page.getByRole('heading', { name: /^Module on the stack/ }) });
+  const titles = await list
+    .locator('.facet-row')
+    .evaluateAll((all) => all.map((row: { title: string }) => row.title.split('\n').slice(0, 2)));
+  expect(titles.length).toBeGreaterThan(1);
+  for (const [name, figure] of titles) {
+    const { total } = await top('kind', '--module', name);
+    expect(figure).toBe(`${total.bytes.toLocaleString('en-US', { maximumFractionDigits: 1 })} bytes`);
+  }
+});
 
 describe('filters', () => {
   test('narrow by a click, widen by Ctrl and a click, and go away by their chips', async () => {

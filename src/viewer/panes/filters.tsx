@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { FacetRow } from '../../query/facet.ts';
-import { type AskedView, FACETS, type Facet } from '../../trace/view.ts';
+import { FACETS, type Facet } from '../../trace/view.ts';
 import { formatShare } from '../../wording/figures.ts';
 import { rowName } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
@@ -31,32 +31,26 @@ export function Filters(): JSX.Element {
   );
 }
 
-const searches = Object.fromEntries(Object.keys(FACETS).map((by) => [by, signal('')])) as Record<
-  Facet,
-  ReturnType<typeof signal<string>>
->;
-const limits = Object.fromEntries(Object.keys(FACETS).map((by) => [by, signal(ROWS)])) as Record<
-  Facet,
-  ReturnType<typeof signal<number>>
->;
+const searches = ofEach(() => signal(''));
+const limits = ofEach(() => signal(ROWS));
+
+function ofEach<T>(make: () => T): Record<Facet, T> {
+  return Object.fromEntries(Object.keys(FACETS).map((by) => [by, make()])) as Record<Facet, T>;
+}
 
 function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
   const search = searches[by];
-  const limit = limits[by];
-  const asked = useAnswer('facet', () => ({
-    view: view.value,
-    by,
-    limit: limit.value ?? ROWS,
-    search: search.value ?? '',
-  }));
+  const limit = limits[by].value;
+  const asked = useAnswer('facet', () => ({ view: view.value, by, limit: limits[by].value, search: search.value }));
   const { answer, error, waiting } = asked.value;
   const filter: readonly string[] = view.value[FACETS[by]];
-  const rows = (answer?.rows ?? []).filter((row) => !(row.other && row.folded === 0));
-  const isUnused = error === undefined && filter.length === 0 && search.value === '';
+  const rows = answer?.rows ?? [];
+  const isUnused = filter.length === 0 && search.value === '';
   // Native memory has no heaps and no types, and one process is no choice.
   const isNothing = rows.every(({ name }) => name === 'none' || name === '[no type]');
   if (isUnused && (isNothing || (by === 'process' && rows.length < 2))) return null;
-  const known = rows.length + (rows.find((row) => row.other)?.folded ?? 0);
+  if (error !== undefined && isUnused && by !== 'kind') return null;
+  const isCut = rows.length >= limit;
   return (
     <section class={`facet${waiting ? ' waiting' : ''}`}>
       <h2>
@@ -67,7 +61,7 @@ function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
           </button>
         )}
       </h2>
-      {(known > ROWS || search.value !== '') && by !== 'kind' && by !== 'heap' && (
+      {(isCut || search.value !== '') && by !== 'kind' && by !== 'heap' && (
         <input
           type="search"
           placeholder="search"
@@ -78,54 +72,56 @@ function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
           }}
         />
       )}
-      {error && <p class="empty">cannot be counted so</p>}
+      {error !== undefined && by === 'kind' && <p class="empty">This cannot be counted: see beside.</p>}
       <ul>
         {rows.map((row) => (
           <li key={row.other ? '\u0000other' : row.name}>
-            {row.other ? (
-              <button
-                type="button"
-                class="facet-row other"
-                title="show more of them"
-                onClick={() => {
-                  limit.value = MORE_ROWS;
-                }}
-              >
-                <FacetFigures by={by} row={row} unit={view.value.unit} />
-              </button>
-            ) : (
-              <button
-                type="button"
-                class={`facet-row${row.selected ? '' : ' muted'}`}
-                aria-pressed={filter.length > 0 && row.selected}
-                disabled={row.name.startsWith('[')}
-                title={`${rowName(row, by)}\n${exactText(view.value.unit, row[view.value.unit])}\nclick: only this; Ctrl or ⌘ and click: this too`}
-                onClick={(event) => choose(by, filter, row, event.ctrlKey || event.metaKey)}
-              >
-                <FacetFigures by={by} row={row} unit={view.value.unit} />
-              </button>
-            )}
+            <FacetButton by={by} row={row} filter={filter} />
           </li>
         ))}
+        {isCut && limit < MORE_ROWS && (
+          <li>
+            <button
+              type="button"
+              class="plain more"
+              onClick={() => {
+                limits[by].value = MORE_ROWS;
+              }}
+            >
+              show more
+            </button>
+          </li>
+        )}
       </ul>
     </section>
   );
 }
 
-interface FacetFiguresProps {
+interface FacetButtonProps {
   readonly by: Facet;
   readonly row: FacetRow;
-  readonly unit: AskedView['unit'];
+  /** What the view's filter of this facet holds. */
+  readonly filter: readonly string[];
 }
 
-function FacetFigures({ by, row, unit }: FacetFiguresProps): JSX.Element {
+function FacetButton({ by, row, filter }: FacetButtonProps): JSX.Element {
+  const { unit } = view.value;
+  const isFilter = row.other !== true && !row.name.startsWith('[');
+  const help = isFilter ? '\nclick: only this; Ctrl or ⌘ and click: this too' : '';
   return (
-    <>
+    <button
+      type="button"
+      class={`facet-row${row.other ? ' other' : row.selected ? '' : ' muted'}`}
+      aria-pressed={filter.length > 0 && row.selected}
+      disabled={!isFilter}
+      title={`${rowName(row, by)}\n${exactText(unit, row[unit])}${help}`}
+      onClick={(event) => choose(by, filter, row, event.ctrlKey || event.metaKey)}
+    >
       <span class="name">{rowName(row, by)}</span>
       <span class="number">{figureText(unit, row)}</span>
       <span class="number dim">{formatShare(row.share)}</span>
       <Bar share={row.share} kind={by === 'kind' ? row.name : ''} />
-    </>
+    </button>
   );
 }
 

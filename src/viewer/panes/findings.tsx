@@ -24,9 +24,13 @@ export function Findings(): JSX.Element {
           <ul>
             {statements.map((statement) => (
               <li key={statement.text}>
-                <button type="button" class="finding" onClick={() => go(placeOf(statement, answer))}>
-                  {statement.label && <b class="finding-label">{statement.label}</b>}
-                  {statement.text}
+                <button
+                  type="button"
+                  class={`finding${statement.label ? ' finding-labelled' : ''}`}
+                  onClick={() => go(placeOf(statement, answer))}
+                >
+                  {statement.label && <b>{statement.label}</b>}
+                  <span>{statement.text}</span>
                 </button>
               </li>
             ))}

@@ -5,7 +5,7 @@ import { KIND_LABELS } from '../../trace/kinds.ts';
 import { type AskedView, METRICS, type Metric } from '../../trace/view.ts';
 import { formatTime } from '../../wording/figures.ts';
 import { accuracyText, beforeText, rowName, shownText } from '../../wording/rows.ts';
-import { busy } from '../answers.ts';
+import { busy, useAnswer } from '../answers.ts';
 import { bindKeys, boundKeys, LIST_KEYS } from '../keys.ts';
 import { changeView, clearFilters, go, place, view } from '../place.ts';
 import { trace, traces } from '../traces.ts';
@@ -236,9 +236,15 @@ function chipsOf(asked: AskedView): Chip[] {
 }
 
 function Warnings(): JSX.Element | null {
-  const { answer } = useShown().value;
+  const shownOf = useShown();
+  // A view that cannot be counted has no answer; what is wrong with the trace is said all the same.
+  const facts = useAnswer('facts', () => (shownOf.value.error === undefined ? undefined : { view: view.value }));
+  const { answer } = shownOf.value;
   const before = answer?.before;
-  const texts = [...(before === undefined ? [] : [beforeText(before)]), ...(answer?.warnings ?? [])];
+  const texts = [
+    ...(before === undefined ? [] : [beforeText(before)]),
+    ...(answer?.warnings ?? facts.value.answer?.warnings ?? []),
+  ];
   if (texts.length === 0) return null;
   const shown = warnings.value ? texts : texts.slice(0, 1);
   return (

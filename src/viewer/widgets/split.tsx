@@ -5,7 +5,7 @@ import type { JSX } from 'preact';
 const KEY = 'memsurge.sizes';
 const DEFAULTS = {
   timeline: Math.min(190, Math.round(innerHeight * 0.17)),
-  filters: 300,
+  filters: 312,
   code: 500,
   codeBelow: Math.min(280, Math.round(innerHeight * 0.28)),
 };
