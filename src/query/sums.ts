@@ -1,6 +1,7 @@
-import type { AllocationTable, Trace } from '../trace/tables.ts';
+import type { IndexedAllocations, Trace } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
-import { forEachBlock, type SelectedPart, type Selection } from './selection.ts';
+import { firstAtOrAfter } from './parts.ts';
+import type { SelectedPart, Selection } from './selection.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
@@ -14,7 +15,7 @@ export const COUNT = 1;
 export const VARIANCE = 2;
 export const ROWS = 3;
 
-/** A column of a table of allocations, whose values are rows of another table. */
+/** What allocations can be summed by: a column of their combinations, whose values are rows of another table. */
 export type GroupingColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
 
 /**
@@ -23,25 +24,54 @@ export type GroupingColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
  */
 export function sumBy(trace: Trace, selection: Selection, unit: Unit, column: GroupingColumn, values: number): Sums {
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
-  for (const part of selection.parts) addPart(sums, trace, part, unit, part.table[column]);
+  for (const part of selection.parts) addPart(sums, trace, part, unit, column);
   if (selection.parts.some((part) => part.sign < 0)) forgetCancelled(sums);
   return sums;
 }
 
-function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, column: Int32Array | Uint8Array): void {
-  const { table } = part;
-  if (part.counted) {
-    forEachBlock(part, (rows, start, length) => addCounted(sums, column, table, part.sign, rows, start, length));
-    return;
+function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: GroupingColumn): void {
+  const { table, first, end, sign, subtractBefore, counted, mask } = part;
+  const error: ErrorOf = counted ? {} : { unit, unknown: threadsWithoutError(trace) };
+  const known = isWhole(part) ? sumsOfCombinations(table, error) : undefined;
+  if (known !== undefined) {
+    addCombinations(sums, table.combinations[by], known, sign, mask);
+  } else {
+    const added = Math.max(first, Math.min(end, firstAtOrAfter(table.time, subtractBefore)));
+    addRows(sums, table[by], part, error, -1, first, added);
+    addRows(sums, table[by], part, error, sign, added, end);
   }
-  const unknown = threadsWithoutError(trace);
-  forEachBlock(part, (rows, start, length) => {
-    addRows(sums, column, table, unit === 'bytes', rows, start, length);
-    if (part.subtractBefore > Number.NEGATIVE_INFINITY) {
-      subtractRows(sums, column, table, part.subtractBefore, rows, start, length);
-    }
-    if (unknown !== undefined) markUnknown(sums, column, table, unknown, rows, start, length);
-  });
+}
+
+/** True when every row counts, in one way. */
+function isWhole({ table, first, end, counts, subtractBefore }: SelectedPart): boolean {
+  return first === 0 && end === table.length && counts === undefined && subtractBefore === Number.NEGATIVE_INFINITY;
+}
+
+/** Sums per combination are kept where there are so many rows to each of them: else rows are as fast, and take no memory. */
+const ROWS_PER_COMBINATION = 4;
+
+/** What the variance is of: none for what was counted; not known of threads that `unknown` marks. */
+interface ErrorOf {
+  readonly unit?: Unit;
+  readonly unknown?: Uint8Array | undefined;
+}
+
+const kept = new WeakMap<IndexedAllocations, Map<ErrorOf['unit'], Sums>>();
+
+/** Sums of all rows by combination, computed once per table; undefined where the combinations are hardly fewer than rows. */
+function sumsOfCombinations(table: IndexedAllocations, error: ErrorOf): Sums | undefined {
+  const { length } = table.combinations;
+  if (table.length < length * ROWS_PER_COMBINATION) return undefined;
+  const known = kept.get(table) ?? new Map<ErrorOf['unit'], Sums>();
+  kept.set(table, known);
+  let sums = known.get(error.unit);
+  if (sums === undefined) {
+    sums = new Float64Array(length * WIDTH);
+    const groups = table.combination.map((one) => one - 1);
+    addRows(sums, groups, { table, mask: undefined }, error, 1, 0, table.length);
+    known.set(error.unit, sums);
+  }
+  return sums;
 }
 
 /** Groups of which everything was subtracted again hold nothing. The sums of counters are whole numbers, so 0 is exact. */
@@ -51,80 +81,50 @@ function forgetCancelled(sums: Sums): void {
   }
 }
 
-// The loops over rows are functions of their own arguments: variables of an enclosing function would be slower here.
+// The loops are functions of their own arguments: variables of an enclosing function would be slower here.
 
+/** Adds the selected rows of [start, end) to the groups of their values in `column`. */
 function addRows(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  { bytes, count }: AllocationTable,
-  ofBytes: boolean,
-  rows: Uint32Array | undefined,
+  { table, counts, mask }: Pick<SelectedPart, 'table' | 'counts' | 'mask'>,
+  { unit, unknown }: ErrorOf,
+  sign: 1 | -1,
   start: number,
-  length: number,
+  end: number,
 ): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
+  const { combination, bytes, count, thread } = table;
+  for (let row = start; row < end; row++) {
+    if (mask !== undefined && mask[combination[row]] === 0) continue;
+    if (counts !== undefined && !counts(row)) continue;
     const at = (column[row] + 1) * WIDTH;
     const b = bytes[row];
     const c = count[row];
-    sums[at] += b;
-    sums[at + COUNT] += c;
-    if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
+    sums[at] += sign * b;
+    sums[at + COUNT] += sign * c;
     sums[at + ROWS]++;
+    // What is subtracted adds its variance too.
+    if (c > 1 && unit !== undefined) sums[at + VARIANCE] += unit === 'bytes' ? (1 - 1 / c) * b * b : c * (c - 1);
+    if (unknown !== undefined && unknown[thread[row]] === 1) sums[at + VARIANCE] = Number.NaN;
   }
 }
 
-/** Rows that are sums of what was counted have no variance, however many objects they stand for. */
-function addCounted(
+/** Adds the selected combinations with the sums `known` of each. */
+function addCombinations(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  { bytes, count }: AllocationTable,
+  known: Sums,
   sign: 1 | -1,
-  rows: Uint32Array | undefined,
-  start: number,
-  length: number,
+  mask: Uint8Array | undefined,
 ): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
-    const at = (column[row] + 1) * WIDTH;
-    sums[at] += sign * bytes[row];
-    sums[at + COUNT] += sign * count[row];
-    sums[at + ROWS]++;
-  }
-}
-
-/** Turns the rows from before `moment`, which were added, into subtracted ones; their variance stays added. */
-function subtractRows(
-  sums: Sums,
-  column: Int32Array | Uint8Array,
-  { bytes, count, time }: AllocationTable,
-  moment: number,
-  rows: Uint32Array | undefined,
-  start: number,
-  length: number,
-): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
-    if (time[row] >= moment) return;
-    const at = (column[row] + 1) * WIDTH;
-    sums[at] -= 2 * bytes[row];
-    sums[at + COUNT] -= 2 * count[row];
-  }
-}
-
-/** Marks the variance of groups that hold rows of a thread whose events do not tell the error. */
-function markUnknown(
-  sums: Sums,
-  column: Int32Array | Uint8Array,
-  { thread }: AllocationTable,
-  unknown: Uint8Array,
-  rows: Uint32Array | undefined,
-  start: number,
-  length: number,
-): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
-    if (unknown[thread[row]] === 1) sums[(column[row] + 1) * WIDTH + VARIANCE] = Number.NaN;
+  for (let one = 0; one < column.length; one++) {
+    if (mask !== undefined && mask[one] === 0) continue;
+    const at = (column[one] + 1) * WIDTH;
+    const from = one * WIDTH;
+    sums[at] += sign * known[from];
+    sums[at + COUNT] += sign * known[from + COUNT];
+    sums[at + VARIANCE] += known[from + VARIANCE];
+    sums[at + ROWS] += known[from + ROWS];
   }
 }
 
