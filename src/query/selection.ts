@@ -5,7 +5,7 @@ import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
 import { type Part, partsOf, residentPart } from './parts.ts';
 
-/** The allocations a view selects: of each part the rows of the combinations that pass its filters. */
+/** The allocations a view selects: of each part the rows whose combination and whose thread pass its filters. */
 export interface Selection {
   readonly parts: readonly SelectedPart[];
   readonly warnings: readonly string[];
@@ -13,7 +13,9 @@ export interface Selection {
 
 export interface SelectedPart extends Part {
   /** 1 per row of the table's combinations that is selected; undefined: all. */
-  readonly mask: Uint8Array | undefined;
+  readonly combinationMask: Uint8Array | undefined;
+  /** 1 per thread that is selected, see {@link slots}; undefined: all. */
+  readonly threadMask: Uint8Array | undefined;
 }
 
 /**
@@ -22,13 +24,13 @@ export interface SelectedPart extends Part {
 export function select(trace: Trace, view: View): Selection {
   const { parts, warnings } = partsOf(trace, view);
   const masks = masksOf(trace, view, warnings);
-  return { parts: parts.map((part) => ({ ...part, mask: maskOf(part, masks) })), warnings };
+  return { parts: parts.map((part) => selected(part, masks)), warnings };
 }
 
 /** The selection of a view's resident bytes, see {@link residentPart}. */
 export function selectResident(trace: Trace, view: View): Selection | undefined {
   const part = residentPart(trace, view);
-  return part && { parts: [{ ...part, mask: maskOf(part, masksOf(trace, view, [])) }], warnings: [] };
+  return part && { parts: [selected(part, masksOf(trace, view, []))], warnings: [] };
 }
 
 type MaskedColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
@@ -50,8 +52,12 @@ function masksOf(trace: Trace, view: View, warnings: string[]): Masks {
   return masks;
 }
 
-function maskOf({ table: { combinations } }: Part, masks: Masks): Uint8Array | undefined {
-  const columns = Object.keys(masks) as MaskedColumn[];
+function selected(part: Part, { thread, ...masks }: Masks): SelectedPart {
+  return { ...part, combinationMask: combinationMask(part, masks), threadMask: thread };
+}
+
+function combinationMask({ table: { combinations } }: Part, masks: Omit<Masks, 'thread'>): Uint8Array | undefined {
+  const columns = Object.keys(masks) as (keyof typeof masks)[];
   if (columns.length === 0) return undefined;
   const mask = new Uint8Array(combinations.length).fill(1);
   for (const column of columns) narrow(mask, combinations[column], masks[column]!);

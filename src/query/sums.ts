@@ -30,25 +30,48 @@ export function sumBy(trace: Trace, selection: Selection, unit: Unit, column: Gr
 }
 
 function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: GroupingColumn): void {
-  const { table, first, end, sign, subtractBefore, counted, mask } = part;
+  const { table, first, end, sign, counts, subtractBefore, counted } = part;
   const error: ErrorOf = counted ? {} : { unit, unknown: threadsWithoutError(trace) };
-  const known = isWhole(part) ? sumsOfCombinations(table, error) : undefined;
-  if (known !== undefined) {
-    addCombinations(sums, table.combinations[by], known, sign, mask);
-  } else {
-    const added = Math.max(first, Math.min(end, firstAtOrAfter(table.time, subtractBefore)));
-    addRows(sums, table[by], part, error, -1, first, added);
-    addRows(sums, table[by], part, error, sign, added, end);
+  const threads = by === 'thread' || part.threadMask !== undefined ? trace.threads.length + 1 : 1;
+  const added = Math.max(first, Math.min(end, firstAtOrAfter(table.time, subtractBefore)));
+  addRows(sums, table[by], part, error, -1, first, added);
+  let row = added;
+  for (const block of counts === undefined ? blocksWithin(table, threads, added, end) : []) {
+    addRows(sums, table[by], part, error, sign, row, block.first);
+    const column = by === 'thread' ? undefined : table.combinations[by];
+    addCells(sums, column, cellsOf(table, threads, error, block), threads, part);
+    row = block.end;
   }
+  addRows(sums, table[by], part, error, sign, row, end);
 }
 
-/** True when every row counts, in one way. */
-function isWhole({ table, first, end, counts, subtractBefore }: SelectedPart): boolean {
-  return first === 0 && end === table.length && counts === undefined && subtractBefore === Number.NEGATIVE_INFINITY;
+/** Rows [first, end) of a table. */
+interface Block {
+  readonly first: number;
+  readonly end: number;
 }
 
-/** Sums per combination are kept where there are so many rows to each of them: else rows are as fast, and take no memory. */
-const ROWS_PER_COMBINATION = 4;
+/** Sums are kept where there are so many rows to each of them: else rows are about as fast, and take no memory. */
+const ROWS_PER_CELL = 4;
+const MOST_BLOCKS = 16;
+
+/** The blocks inside [first, end) of which sums are kept, by combination and with `threads` > 1 also by thread slot. */
+function blocksWithin(
+  { length, combinations }: IndexedAllocations,
+  threads: number,
+  first: number,
+  end: number,
+): Block[] {
+  const cells = combinations.length * threads;
+  const count = cells === 0 ? 0 : Math.min(MOST_BLOCKS, Math.floor(length / (cells * ROWS_PER_CELL)));
+  if (count === 0) return [];
+  if (first === 0 && end === length) return [{ first, end }];
+  const size = Math.ceil(length / count);
+  const blocks: Block[] = [];
+  for (let at = Math.ceil(first / size) * size; at + size <= end; at += size)
+    blocks.push({ first: at, end: at + size });
+  return blocks;
+}
 
 /** What the variance is of: none for what was counted; not known of threads that `unknown` marks. */
 interface ErrorOf {
@@ -56,20 +79,23 @@ interface ErrorOf {
   readonly unknown?: Uint8Array | undefined;
 }
 
-const kept = new WeakMap<IndexedAllocations, Map<ErrorOf['unit'], Sums>>();
+const kept = new WeakMap<IndexedAllocations, Map<string, Sums>>();
 
-/** Sums of all rows by combination, computed once per table; undefined where the combinations are hardly fewer than rows. */
-function sumsOfCombinations(table: IndexedAllocations, error: ErrorOf): Sums | undefined {
-  const { length } = table.combinations;
-  if (table.length < length * ROWS_PER_COMBINATION) return undefined;
-  const known = kept.get(table) ?? new Map<ErrorOf['unit'], Sums>();
+/** Sums of a block's rows by combination, or with `threads` > 1 by combination and thread slot in it. Computed once. */
+function cellsOf(table: IndexedAllocations, threads: number, error: ErrorOf, { first, end }: Block): Sums {
+  const known = kept.get(table) ?? new Map<string, Sums>();
   kept.set(table, known);
-  let sums = known.get(error.unit);
+  const key = `${error.unit} ${threads > 1} ${first} ${end}`;
+  let sums = known.get(key);
   if (sums === undefined) {
-    sums = new Float64Array(length * WIDTH);
-    const groups = table.combination.map((one) => one - 1);
-    addRows(sums, groups, { table, mask: undefined }, error, 1, 0, table.length);
-    known.set(error.unit, sums);
+    const { combination, combinations, thread } = table;
+    const cell = new Int32Array(table.length);
+    for (let row = first; row < end; row++) {
+      cell[row] = combination[row] * threads + (threads > 1 ? thread[row] + 1 : 0) - 1;
+    }
+    sums = new Float64Array(combinations.length * threads * WIDTH);
+    addRows(sums, cell, { table, combinationMask: undefined, threadMask: undefined }, error, 1, first, end);
+    known.set(key, sums);
   }
   return sums;
 }
@@ -87,7 +113,12 @@ function forgetCancelled(sums: Sums): void {
 function addRows(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  { table, counts, mask }: Pick<SelectedPart, 'table' | 'counts' | 'mask'>,
+  {
+    table,
+    counts,
+    combinationMask,
+    threadMask,
+  }: Pick<SelectedPart, 'table' | 'counts' | 'combinationMask' | 'threadMask'>,
   { unit, unknown }: ErrorOf,
   sign: 1 | -1,
   start: number,
@@ -95,7 +126,8 @@ function addRows(
 ): void {
   const { combination, bytes, count, thread } = table;
   for (let row = start; row < end; row++) {
-    if (mask !== undefined && mask[combination[row]] === 0) continue;
+    if (combinationMask !== undefined && combinationMask[combination[row]] === 0) continue;
+    if (threadMask !== undefined && threadMask[thread[row] + 1] === 0) continue;
     if (counts !== undefined && !counts(row)) continue;
     const at = (column[row] + 1) * WIDTH;
     const b = bytes[row];
@@ -109,22 +141,25 @@ function addRows(
   }
 }
 
-/** Adds the selected combinations with the sums `known` of each. */
-function addCombinations(
+/** Adds the selected {@link cellsOf} to the groups that `column` gives their combinations; without it, to those of their threads. */
+function addCells(
   sums: Sums,
-  column: Int32Array | Uint8Array,
-  known: Sums,
-  sign: 1 | -1,
-  mask: Uint8Array | undefined,
+  column: Int32Array | Uint8Array | undefined,
+  cells: Sums,
+  threads: number,
+  { table, combinationMask, threadMask, sign }: SelectedPart,
 ): void {
-  for (let one = 0; one < column.length; one++) {
-    if (mask !== undefined && mask[one] === 0) continue;
-    const at = (column[one] + 1) * WIDTH;
-    const from = one * WIDTH;
-    sums[at] += sign * known[from];
-    sums[at + COUNT] += sign * known[from + COUNT];
-    sums[at + VARIANCE] += known[from + VARIANCE];
-    sums[at + ROWS] += known[from + ROWS];
+  for (let one = 0; one < table.combinations.length; one++) {
+    if (combinationMask !== undefined && combinationMask[one] === 0) continue;
+    for (let slot = 0; slot < threads; slot++) {
+      const from = (one * threads + slot) * WIDTH;
+      if (cells[from + ROWS] === 0 || (threadMask !== undefined && threadMask[slot] === 0)) continue;
+      const at = (column === undefined ? slot : column[one] + 1) * WIDTH;
+      sums[at] += sign * cells[from];
+      sums[at + COUNT] += sign * cells[from + COUNT];
+      sums[at + VARIANCE] += cells[from + VARIANCE];
+      sums[at + ROWS] += cells[from + ROWS];
+    }
   }
 }
 

@@ -136,10 +136,9 @@ export interface AllocationTable {
   readonly released?: Float64Array;
 }
 
-/** Distinct combinations of what allocations have in common; columns as in {@link AllocationTable}. */
+/** Distinct combinations of what allocations have in common, by ascending stack; columns as in {@link AllocationTable}. */
 export interface CombinationTable {
   readonly length: number;
-  readonly thread: Int32Array;
   readonly kind: Uint8Array;
   readonly heap: Uint8Array;
   readonly type: Int32Array;

@@ -54,7 +54,7 @@ const shapes: fc.Arbitrary<Shape> = fc.record({
   stack: fc.array(fc.constantFrom(...FUNCTIONS), { maxLength: 6 }),
 });
 
-const ofShapes = (shape: fc.Arbitrary<Shape>): fc.Arbitrary<Allocation[]> =>
+const ofShapes = (shape: fc.Arbitrary<Shape>, minLength = 0): fc.Arbitrary<Allocation[]> =>
   fc.array(
     fc.record({
       shape,
@@ -63,13 +63,13 @@ const ofShapes = (shape: fc.Arbitrary<Shape>): fc.Arbitrary<Allocation[]> =>
       count: fc.double({ min: 1, max: 5000, noNaN: true }),
       released: fc.integer({ min: 1, max: 1200 }),
     }),
-    { maxLength: 60 },
+    { minLength, maxLength: 60 },
   );
 
 /** All different, or many that differ in time and size alone: these are added up beforehand. */
 const allocations: fc.Arbitrary<Allocation[]> = fc.oneof(
   ofShapes(shapes),
-  fc.array(shapes, { minLength: 1, maxLength: 3 }).chain((few) => ofShapes(fc.constantFrom(...few))),
+  fc.array(shapes, { minLength: 1, maxLength: 2 }).chain((few) => ofShapes(fc.constantFrom(...few), 50)),
 );
 
 /** Traces of two processes with random allocations, some of them released. */
