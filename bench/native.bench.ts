@@ -93,13 +93,6 @@ async function comparePrograms(name: string, target: readonly string[]): Promise
 /** Size of a finished trace, and the time to open it and print what matters. */
 async function traces(): Promise<void> {
   await compareTraces('churn, 4M pairs', [nativeSamplePath('churn'), '4000000', '8', '1', '64']);
-  await compareTraces('churn, 4M pairs under 65,536 stacks', [
-    nativeSamplePath('churn'),
-    '4000000',
-    '16',
-    '1',
-    '65536',
-  ]);
   await compareTraces('g++ (cc1plus) on templates', compileTemplates());
 }
 

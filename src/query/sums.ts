@@ -81,23 +81,29 @@ interface ErrorOf {
 
 const kept = new WeakMap<IndexedAllocations, Map<string, Sums>>();
 
-/** Sums of a block's rows by combination, or with `threads` > 1 by combination and thread slot in it. Computed once. */
+/**
+ * Sums of a block's rows by combination, or with `threads` > 1 by combination and thread slot in it, as {@link sumBy}
+ * numbers groups: that of cell c is c + 1. Computed once.
+ */
 function cellsOf(table: IndexedAllocations, threads: number, error: ErrorOf, { first, end }: Block): Sums {
   const known = kept.get(table) ?? new Map<string, Sums>();
   kept.set(table, known);
   const key = `${error.unit} ${threads > 1} ${first} ${end}`;
   let sums = known.get(key);
   if (sums === undefined) {
-    const { combination, combinations, thread } = table;
-    const cell = new Int32Array(table.length);
-    for (let row = first; row < end; row++) {
-      cell[row] = combination[row] * threads + (threads > 1 ? thread[row] + 1 : 0) - 1;
-    }
-    sums = new Float64Array(combinations.length * threads * WIDTH);
-    addRows(sums, cell, { table, combinationMask: undefined, threadMask: undefined }, error, 1, first, end);
+    sums = new Float64Array((table.combinations.length * threads + 1) * WIDTH);
+    const cells = threads > 1 ? cellsByThread(table, threads) : table.combination;
+    addRows(sums, cells, { table, combinationMask: undefined, threadMask: undefined }, error, 1, first, end);
     known.set(key, sums);
   }
   return sums;
+}
+
+/** Per row its cell: the thread slots of a combination are side by side. */
+function cellsByThread({ combination, thread }: IndexedAllocations, threads: number): Int32Array {
+  const cells = new Int32Array(combination.length);
+  for (let row = 0; row < cells.length; row++) cells[row] = combination[row] * threads + thread[row] + 1;
+  return cells;
 }
 
 /** Groups of which everything was subtracted again hold nothing. The sums of counters are whole numbers, so 0 is exact. */
@@ -152,7 +158,7 @@ function addCells(
   for (let one = 0; one < table.combinations.length; one++) {
     if (combinationMask !== undefined && combinationMask[one] === 0) continue;
     for (let slot = 0; slot < threads; slot++) {
-      const from = (one * threads + slot) * WIDTH;
+      const from = (one * threads + slot + 1) * WIDTH;
       if (cells[from + ROWS] === 0 || (threadMask !== undefined && threadMask[slot] === 0)) continue;
       const at = (column === undefined ? slot : column[one] + 1) * WIDTH;
       sums[at] += sign * cells[from];
