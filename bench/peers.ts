@@ -13,9 +13,9 @@ export function memsurgeRun(trace: string, target: readonly string[], ...options
   return [process.execPath, join(ROOT, 'bin', 'memsurge.js'), 'run', ...options, '-o', trace, '--', ...target];
 }
 
-/** The trace `trace` opened and its report printed. */
+/** The trace `trace` opened and its report printed, with all figures. */
 export function memsurgeReport(trace: string): string[] {
-  return [process.execPath, join(ROOT, 'bin', 'memsurge.js'), 'report', trace];
+  return [process.execPath, join(ROOT, 'bin', 'memsurge.js'), 'report', '--json', trace];
 }
 
 /** `target` recorded by dotnet-trace's profile for allocations into the file `trace`, which is replaced. */

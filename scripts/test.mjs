@@ -12,6 +12,7 @@ const run = (command, args) =>
 
 for (const [command, ...args] of [
   ['tsc', '-p', 'tsconfig.json'],
+  ['tsc', '-p', 'bench', '--noEmit'],
   ['tsc', '-p', 'src/viewer'],
   ['biome', 'check', '.'],
   ['knip'],

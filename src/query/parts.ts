@@ -1,6 +1,6 @@
 import { TraceError } from '../trace/errors.ts';
 import { KIND_LABELS, KINDS, type Kind } from '../trace/kinds.ts';
-import type { AllocationTable, Trace } from '../trace/tables.ts';
+import type { IndexedAllocations, Trace } from '../trace/tables.ts';
 import type { AskedView, Metric, View } from '../trace/view.ts';
 import { derived } from './derived.ts';
 
@@ -9,7 +9,7 @@ import { derived } from './derived.ts';
  * know sums per stack and stretch of time, so that some of their rows are subtracted.
  */
 export interface Part {
-  readonly table: AllocationTable;
+  readonly table: IndexedAllocations;
   /** Rows [first, end) of the table, which is in time order. */
   readonly first: number;
   readonly end: number;
@@ -161,7 +161,7 @@ export function residentPart(trace: Trace, view: View): Part | undefined {
   return inRange(resident, 0, Number.POSITIVE_INFINITY, 1);
 }
 
-function inRange(table: AllocationTable, from: number, to: number, sign: 1 | -1): Part {
+function inRange(table: IndexedAllocations, from: number, to: number, sign: 1 | -1): Part {
   const first = firstAtOrAfter(table.time, from);
   return {
     table,

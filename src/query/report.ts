@@ -118,13 +118,13 @@ const ROWS_PER_STEP = 3;
 /**
  * What grew and who did it, narrowing step by step: process, kind, heap, type, thread, function, line. A step that has
  * one row with more than half of the bytes narrows the view for the steps after it. System code is folded into the
- * user's functions. `rows` are those of the functions.
+ * user's functions. `rows` are those of the functions, `limit` and "other".
  * @throws TraceError when the trace cannot answer the view's metric.
  */
-export function report(trace: Trace, asked: View): ReportAnswer {
+export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINITY): ReportAnswer {
   const view: View = { ...asked, hideSystem: true };
   const findings: Finding[] = residentFindings(trace, view);
-  const all = top(trace, view, 'function');
+  const all = top(trace, view, 'function', limit);
   if (all.total.bytes === 0) {
     findings.push(...heapFindings(trace, view));
     return { ...all, findings };
@@ -141,9 +141,10 @@ function drillDown(trace: Trace, view: View): ShareFinding[] {
   const steps: ShareFinding[] = [];
   let current = view;
   for (const dimension of STEPS) {
+    if (dimension === 'process' && trace.processes.length < 2) continue;
+    if (dimension === 'kind' && current.kinds.length === 1) continue;
     const { rows, accuracy } = top(trace, current, dimension, ROWS_PER_STEP);
     if (dimension === 'process' && rows.length < 2) continue;
-    if (dimension === 'kind' && current.kinds.length === 1) continue;
     // Only the GC heap is made of heaps and knows types.
     if ((dimension === 'heap' || dimension === 'type') && !holdsObjects(rows)) continue;
     const dominant = rows[0].share > DOMINANT;

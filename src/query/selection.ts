@@ -5,17 +5,17 @@ import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
 import { type Part, partsOf, residentPart } from './parts.ts';
 
-/** Keeps the first `length` of `rows` that pass, in place, and returns how many they are. */
-type RowFilter = (rows: Uint32Array, length: number) => number;
-
-/** The allocations a view selects: of each part the rows that pass its filters. */
+/** The allocations a view selects: of each part the rows whose combination and whose thread pass its filters. */
 export interface Selection {
   readonly parts: readonly SelectedPart[];
   readonly warnings: readonly string[];
 }
 
 export interface SelectedPart extends Part {
-  readonly filters: readonly RowFilter[];
+  /** 1 per row of the table's combinations that is selected; undefined: all. */
+  readonly combinationMask: Uint8Array | undefined;
+  /** 1 per thread that is selected, see {@link slots}; undefined: all. */
+  readonly threadMask: Uint8Array | undefined;
 }
 
 /**
@@ -24,13 +24,13 @@ export interface SelectedPart extends Part {
 export function select(trace: Trace, view: View): Selection {
   const { parts, warnings } = partsOf(trace, view);
   const masks = masksOf(trace, view, warnings);
-  return { parts: parts.map((part) => ({ ...part, filters: filtersOf(part, masks) })), warnings };
+  return { parts: parts.map((part) => selected(part, masks)), warnings };
 }
 
 /** The selection of a view's resident bytes, see {@link residentPart}. */
 export function selectResident(trace: Trace, view: View): Selection | undefined {
   const part = residentPart(trace, view);
-  return part && { parts: [{ ...part, filters: filtersOf(part, masksOf(trace, view, [])) }], warnings: [] };
+  return part && { parts: [selected(part, masksOf(trace, view, []))], warnings: [] };
 }
 
 type MaskedColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
@@ -52,45 +52,21 @@ function masksOf(trace: Trace, view: View, warnings: string[]): Masks {
   return masks;
 }
 
-function filtersOf(part: Part, masks: Masks): RowFilter[] {
-  const filters: RowFilter[] = part.counts === undefined ? [] : [countsFilter(part.counts)];
-  for (const [column, mask] of Object.entries(masks) as [MaskedColumn, Uint8Array][]) {
-    filters.push(maskFilter(part.table[column], mask));
-  }
-  return filters;
+function selected(part: Part, { thread, ...masks }: Masks): SelectedPart {
+  return { ...part, combinationMask: combinationMask(part, masks), threadMask: thread };
 }
 
-function countsFilter(counts: (row: number) => boolean): RowFilter {
-  return (rows, length) => {
-    let kept = 0;
-    for (let k = 0; k < length; k++) if (counts(rows[k])) rows[kept++] = rows[k];
-    return kept;
-  };
+function combinationMask({ table: { combinations } }: Part, masks: Omit<Masks, 'thread'>): Uint8Array | undefined {
+  const columns = Object.keys(masks) as (keyof typeof masks)[];
+  if (columns.length === 0) return undefined;
+  const mask = new Uint8Array(combinations.length).fill(1);
+  for (const column of columns) narrow(mask, combinations[column], masks[column]!);
+  return mask;
 }
 
-/** Rows per block: its numbers stay in the processor's cache while the filters narrow them. */
-const BLOCK = 1 << 14;
-
-/**
- * Calls `visit` with the selected rows in ascending order, block by block: `rows[0 … length)`, overwritten after the call,
- * or all of [start, start + length) where `rows` is undefined.
- */
-export function forEachBlock(
-  part: SelectedPart,
-  visit: (rows: Uint32Array | undefined, start: number, length: number) => void,
-): void {
-  const { first, end, filters } = part;
-  if (filters.length === 0) {
-    visit(undefined, first, end - first);
-    return;
-  }
-  const rows = new Uint32Array(BLOCK);
-  for (let start = first; start < end; start += BLOCK) {
-    let length = Math.min(BLOCK, end - start);
-    for (let k = 0; k < length; k++) rows[k] = start + k;
-    for (const filter of filters) length = filter(rows, length);
-    visit(rows, start, length);
-  }
+/** Takes out of `mask` what `selected` does not hold of the values of `column`, see {@link slots}. */
+function narrow(mask: Uint8Array, column: Uint8Array | Int32Array, selected: Uint8Array): void {
+  for (let one = 0; one < mask.length; one++) mask[one] &= selected[column[one] + 1];
 }
 
 /** 1 per process that the view's `processes` select. */
@@ -131,20 +107,4 @@ function stackMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
   const mask = found.map((bits) => (bits === (FUNCTION | MODULE) ? 1 : 0));
   mask[0] = 0;
   return mask;
-}
-
-/** Keeps the rows whose value in `column` the mask holds, see {@link slots}. */
-function maskFilter(column: Uint8Array | Int32Array, mask: Uint8Array): RowFilter {
-  return (rows, length) => keepRows(rows, length, column, mask);
-}
-
-function keepRows(rows: Uint32Array, length: number, column: Uint8Array | Int32Array, mask: Uint8Array): number {
-  let kept = 0;
-  for (let k = 0; k < length; k++) {
-    const row = rows[k];
-    // Without a branch: which rows a mask holds is as good as random to the processor.
-    rows[kept] = row;
-    kept += mask[column[row] + 1];
-  }
-  return kept;
 }

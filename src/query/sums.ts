@@ -1,6 +1,7 @@
-import type { AllocationTable, Trace } from '../trace/tables.ts';
+import type { IndexedAllocations, Trace } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
-import { forEachBlock, type SelectedPart, type Selection } from './selection.ts';
+import { firstAtOrAfter } from './parts.ts';
+import type { SelectedPart, Selection } from './selection.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
@@ -14,7 +15,7 @@ export const COUNT = 1;
 export const VARIANCE = 2;
 export const ROWS = 3;
 
-/** A column of a table of allocations, whose values are rows of another table. */
+/** What allocations can be summed by: a column of their combinations, whose values are rows of another table. */
 export type GroupingColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
 
 /**
@@ -23,25 +24,86 @@ export type GroupingColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
  */
 export function sumBy(trace: Trace, selection: Selection, unit: Unit, column: GroupingColumn, values: number): Sums {
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
-  for (const part of selection.parts) addPart(sums, trace, part, unit, part.table[column]);
+  for (const part of selection.parts) addPart(sums, trace, part, unit, column);
   if (selection.parts.some((part) => part.sign < 0)) forgetCancelled(sums);
   return sums;
 }
 
-function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, column: Int32Array | Uint8Array): void {
-  const { table } = part;
-  if (part.counted) {
-    forEachBlock(part, (rows, start, length) => addCounted(sums, column, table, part.sign, rows, start, length));
-    return;
+function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: GroupingColumn): void {
+  const { table, first, end, sign, counts, subtractBefore, counted } = part;
+  const error: ErrorOf = counted ? {} : { unit, unknown: threadsWithoutError(trace) };
+  const threads = by === 'thread' || part.threadMask !== undefined ? trace.threads.length + 1 : 1;
+  const added = Math.max(first, Math.min(end, firstAtOrAfter(table.time, subtractBefore)));
+  addRows(sums, table[by], part, error, -1, first, added);
+  let row = added;
+  for (const block of counts === undefined ? blocksWithin(table, threads, added, end) : []) {
+    addRows(sums, table[by], part, error, sign, row, block.first);
+    const column = by === 'thread' ? undefined : table.combinations[by];
+    addCells(sums, column, cellsOf(table, threads, error, block), threads, part);
+    row = block.end;
   }
-  const unknown = threadsWithoutError(trace);
-  forEachBlock(part, (rows, start, length) => {
-    addRows(sums, column, table, unit === 'bytes', rows, start, length);
-    if (part.subtractBefore > Number.NEGATIVE_INFINITY) {
-      subtractRows(sums, column, table, part.subtractBefore, rows, start, length);
-    }
-    if (unknown !== undefined) markUnknown(sums, column, table, unknown, rows, start, length);
-  });
+  addRows(sums, table[by], part, error, sign, row, end);
+}
+
+/** Rows [first, end) of a table. */
+interface Block {
+  readonly first: number;
+  readonly end: number;
+}
+
+/** Sums are kept where there are so many rows to each of them: else rows are about as fast, and take no memory. */
+const ROWS_PER_CELL = 4;
+const MOST_BLOCKS = 16;
+
+/** The blocks inside [first, end) of which sums are kept, by combination and with `threads` > 1 also by thread slot. */
+function blocksWithin(
+  { length, combinations }: IndexedAllocations,
+  threads: number,
+  first: number,
+  end: number,
+): Block[] {
+  const cells = combinations.length * threads;
+  const count = cells === 0 ? 0 : Math.min(MOST_BLOCKS, Math.floor(length / (cells * ROWS_PER_CELL)));
+  if (count === 0) return [];
+  if (first === 0 && end === length) return [{ first, end }];
+  const size = Math.ceil(length / count);
+  const blocks: Block[] = [];
+  for (let at = Math.ceil(first / size) * size; at + size <= end; at += size)
+    blocks.push({ first: at, end: at + size });
+  return blocks;
+}
+
+/** What the variance is of: none for what was counted; not known of threads that `unknown` marks. */
+interface ErrorOf {
+  readonly unit?: Unit;
+  readonly unknown?: Uint8Array | undefined;
+}
+
+const kept = new WeakMap<IndexedAllocations, Map<string, Sums>>();
+
+/**
+ * Sums of a block's rows by combination, or with `threads` > 1 by combination and thread slot in it, as {@link sumBy}
+ * numbers groups: that of cell c is c + 1. Computed once.
+ */
+function cellsOf(table: IndexedAllocations, threads: number, error: ErrorOf, { first, end }: Block): Sums {
+  const known = kept.get(table) ?? new Map<string, Sums>();
+  kept.set(table, known);
+  const key = `${error.unit} ${threads > 1} ${first} ${end}`;
+  let sums = known.get(key);
+  if (sums === undefined) {
+    sums = new Float64Array((table.combinations.length * threads + 1) * WIDTH);
+    const cells = threads > 1 ? cellsByThread(table, threads) : table.combination;
+    addRows(sums, cells, { table, combinationMask: undefined, threadMask: undefined }, error, 1, first, end);
+    known.set(key, sums);
+  }
+  return sums;
+}
+
+/** Per row its cell: the thread slots of a combination are side by side. */
+function cellsByThread({ combination, thread }: IndexedAllocations, threads: number): Int32Array {
+  const cells = new Int32Array(combination.length);
+  for (let row = 0; row < cells.length; row++) cells[row] = combination[row] * threads + thread[row] + 1;
+  return cells;
 }
 
 /** Groups of which everything was subtracted again hold nothing. The sums of counters are whole numbers, so 0 is exact. */
@@ -51,80 +113,59 @@ function forgetCancelled(sums: Sums): void {
   }
 }
 
-// The loops over rows are functions of their own arguments: variables of an enclosing function would be slower here.
+// The loops are functions of their own arguments: variables of an enclosing function would be slower here.
 
+/** Adds the selected rows of [start, end) to the groups of their values in `column`. */
 function addRows(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  { bytes, count }: AllocationTable,
-  ofBytes: boolean,
-  rows: Uint32Array | undefined,
+  {
+    table,
+    counts,
+    combinationMask,
+    threadMask,
+  }: Pick<SelectedPart, 'table' | 'counts' | 'combinationMask' | 'threadMask'>,
+  { unit, unknown }: ErrorOf,
+  sign: 1 | -1,
   start: number,
-  length: number,
+  end: number,
 ): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
+  const { combination, bytes, count, thread } = table;
+  for (let row = start; row < end; row++) {
+    if (combinationMask !== undefined && combinationMask[combination[row]] === 0) continue;
+    if (threadMask !== undefined && threadMask[thread[row] + 1] === 0) continue;
+    if (counts !== undefined && !counts(row)) continue;
     const at = (column[row] + 1) * WIDTH;
     const b = bytes[row];
     const c = count[row];
-    sums[at] += b;
-    sums[at + COUNT] += c;
-    if (c > 1) sums[at + VARIANCE] += ofBytes ? (1 - 1 / c) * b * b : c * (c - 1);
+    sums[at] += sign * b;
+    sums[at + COUNT] += sign * c;
     sums[at + ROWS]++;
+    // What is subtracted adds its variance too.
+    if (c > 1 && unit !== undefined) sums[at + VARIANCE] += unit === 'bytes' ? (1 - 1 / c) * b * b : c * (c - 1);
+    if (unknown !== undefined && unknown[thread[row]] === 1) sums[at + VARIANCE] = Number.NaN;
   }
 }
 
-/** Rows that are sums of what was counted have no variance, however many objects they stand for. */
-function addCounted(
+/** Adds the selected {@link cellsOf} to the groups that `column` gives their combinations; without it, to those of their threads. */
+function addCells(
   sums: Sums,
-  column: Int32Array | Uint8Array,
-  { bytes, count }: AllocationTable,
-  sign: 1 | -1,
-  rows: Uint32Array | undefined,
-  start: number,
-  length: number,
+  column: Int32Array | Uint8Array | undefined,
+  cells: Sums,
+  threads: number,
+  { table, combinationMask, threadMask, sign }: SelectedPart,
 ): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
-    const at = (column[row] + 1) * WIDTH;
-    sums[at] += sign * bytes[row];
-    sums[at + COUNT] += sign * count[row];
-    sums[at + ROWS]++;
-  }
-}
-
-/** Turns the rows from before `moment`, which were added, into subtracted ones; their variance stays added. */
-function subtractRows(
-  sums: Sums,
-  column: Int32Array | Uint8Array,
-  { bytes, count, time }: AllocationTable,
-  moment: number,
-  rows: Uint32Array | undefined,
-  start: number,
-  length: number,
-): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
-    if (time[row] >= moment) return;
-    const at = (column[row] + 1) * WIDTH;
-    sums[at] -= 2 * bytes[row];
-    sums[at + COUNT] -= 2 * count[row];
-  }
-}
-
-/** Marks the variance of groups that hold rows of a thread whose events do not tell the error. */
-function markUnknown(
-  sums: Sums,
-  column: Int32Array | Uint8Array,
-  { thread }: AllocationTable,
-  unknown: Uint8Array,
-  rows: Uint32Array | undefined,
-  start: number,
-  length: number,
-): void {
-  for (let k = 0; k < length; k++) {
-    const row = rows === undefined ? start + k : rows[k];
-    if (unknown[thread[row]] === 1) sums[(column[row] + 1) * WIDTH + VARIANCE] = Number.NaN;
+  for (let one = 0; one < table.combinations.length; one++) {
+    if (combinationMask !== undefined && combinationMask[one] === 0) continue;
+    for (let slot = 0; slot < threads; slot++) {
+      const from = (one * threads + slot + 1) * WIDTH;
+      if (cells[from + ROWS] === 0 || (threadMask !== undefined && threadMask[slot] === 0)) continue;
+      const at = (column === undefined ? slot : column[one] + 1) * WIDTH;
+      sums[at] += sign * cells[from];
+      sums[at + COUNT] += sign * cells[from + COUNT];
+      sums[at + VARIANCE] += cells[from + VARIANCE];
+      sums[at + ROWS] += cells[from + ROWS];
+    }
   }
 }
 

@@ -26,9 +26,9 @@ const PATH = v.pipe(
  * from here.
  */
 export const QUESTIONS = {
-  /** What grew and whose fault it is: one report per kind of memory, the larger first. */
-  report: question({}, (trace, view, _, asked) =>
-    reportViews(trace, view, asked.metric !== undefined).map((one) => report(trace, one)),
+  /** What grew and whose fault it is: one report per kind of memory, the larger first. `limit` counts functions. */
+  report: question({ limit: upTo(1000, 20) }, (trace, view, { limit }, asked) =>
+    reportViews(trace, view, asked.metric !== undefined).map((one) => report(trace, one, limit)),
   ),
   top: question(
     {

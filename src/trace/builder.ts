@@ -1,5 +1,6 @@
 import { joinAllocations } from './allocation-columns.ts';
 import { float64Column, int32Column, uint8Column } from './columns.ts';
+import { indexed } from './combinations.ts';
 import { GENERATIONS } from './kinds.ts';
 import {
   type AllocationSource,
@@ -259,14 +260,14 @@ export function createTraceBuilder(): TraceBuilder {
         },
         stacks: { length: stackRows.size, prefix: stacks.prefix.finish(), frame: stacks.frame.finish() },
         types: { length: types.length, name: types },
-        allocations: joinAllocations(allocations),
+        allocations: indexed(joinAllocations(allocations)),
         native: {
-          allocated: joinAllocations(native.allocated),
-          released: joinAllocations(native.released),
-          unreleased: joinAllocations(native.unreleased),
-          fleeting: joinAllocations(native.fleeting),
-          resident: joinAllocations(native.resident),
-          peak: joinAllocations(native.peak),
+          allocated: indexed(joinAllocations(native.allocated)),
+          released: indexed(joinAllocations(native.released)),
+          unreleased: indexed(joinAllocations(native.unreleased)),
+          fleeting: indexed(joinAllocations(native.fleeting)),
+          resident: indexed(joinAllocations(native.resident)),
+          peak: indexed(joinAllocations(native.peak)),
         },
         gcs: finishGcs(gcs),
         series,

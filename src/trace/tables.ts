@@ -141,26 +141,42 @@ export interface AllocationTable {
   readonly released?: Float64Array;
 }
 
+/** Distinct combinations of what allocations have in common, by ascending stack; columns as in {@link AllocationTable}. */
+export interface CombinationTable {
+  readonly length: number;
+  readonly kind: Uint8Array;
+  readonly heap: Uint8Array;
+  readonly type: Int32Array;
+  readonly stack: Int32Array;
+}
+
+/** Allocations with an index: queries filter and group the combinations, which are far fewer than the rows. */
+export interface IndexedAllocations extends AllocationTable {
+  /** Row of `combinations`. */
+  readonly combination: Int32Array;
+  readonly combinations: CombinationTable;
+}
+
 /**
  * What the counters of exactly recorded native memory say. All have the shape of allocations; nothing in them is
  * sampled, and a row stands for `count` objects of `bytes` bytes altogether.
  */
 export interface NativeTables {
   /** What a stack allocated between two looks at its counters; `time` is that of the later look. */
-  readonly allocated: AllocationTable;
+  readonly allocated: IndexedAllocations;
   /** What was released, in the same stretch, of all that the stack had ever allocated. */
-  readonly released: AllocationTable;
+  readonly released: IndexedAllocations;
   /** What was never released, by the look that saw it first: it was allocated in the stretch before `time`. */
-  readonly unreleased: AllocationTable;
+  readonly unreleased: IndexedAllocations;
   /** Of `released`, the blocks freed by the very next allocation event of their thread. Counts only: `bytes` are 0. */
-  readonly fleeting: AllocationTable;
+  readonly fleeting: IndexedAllocations;
   /**
    * Of what is live at the end, the bytes that were in memory at `time`, shortly before: a block never written is in none.
    * Blocks younger than that are not in here.
    */
-  readonly resident: AllocationTable;
+  readonly resident: IndexedAllocations;
   /** What a stack held when the native heap of its process was at its highest, at `time`. */
-  readonly peak: AllocationTable;
+  readonly peak: IndexedAllocations;
 }
 
 /** Garbage collections in the order they ended. Columns of bytes hold NaN where the trace does not say. */
@@ -239,7 +255,7 @@ export interface Trace {
   readonly frames: FrameTable;
   readonly stacks: StackTable;
   readonly types: TypeTable;
-  readonly allocations: AllocationTable;
+  readonly allocations: IndexedAllocations;
   readonly native: NativeTables;
   readonly gcs: GcTable;
   readonly series: readonly Series[];

@@ -30,39 +30,56 @@ const FUNCTIONS = [
   'util!G (G.cs:7)',
 ];
 
-interface Allocation {
-  readonly time: number;
+interface Shape {
   readonly thread: string;
   readonly heap: string;
+  readonly type: number;
   readonly native: boolean;
-  readonly bytes: number;
-  readonly count: number;
-  readonly released: number;
   readonly stack: readonly string[];
 }
 
-const allocations: fc.Arbitrary<Allocation[]> = fc.array(
-  fc.record({
-    time: fc.integer({ min: 0, max: 1000 }),
-    thread: fc.constantFrom('main', 'worker', 'timer'),
-    heap: fc.constantFrom('soh', 'loh', 'poh'),
-    native: fc.boolean(),
-    bytes: fc.integer({ min: 0, max: 1 << 30 }),
-    count: fc.double({ min: 1, max: 5000, noNaN: true }),
-    released: fc.integer({ min: 1, max: 1200 }),
-    stack: fc.array(fc.constantFrom(...FUNCTIONS), { maxLength: 6 }),
-  }),
-  { maxLength: 60 },
+interface Allocation {
+  readonly shape: Shape;
+  readonly time: number;
+  readonly bytes: number;
+  readonly count: number;
+  readonly released: number;
+}
+
+const shapes: fc.Arbitrary<Shape> = fc.record({
+  thread: fc.constantFrom('main', 'worker', 'timer'),
+  heap: fc.constantFrom('soh', 'loh', 'poh'),
+  type: fc.integer({ min: 0, max: 4 }),
+  native: fc.boolean(),
+  stack: fc.array(fc.constantFrom(...FUNCTIONS), { maxLength: 6 }),
+});
+
+const ofShapes = (shape: fc.Arbitrary<Shape>, minLength = 0): fc.Arbitrary<Allocation[]> =>
+  fc.array(
+    fc.record({
+      shape,
+      time: fc.integer({ min: 0, max: 1000 }),
+      bytes: fc.integer({ min: 0, max: 1 << 30 }),
+      count: fc.double({ min: 1, max: 5000, noNaN: true }),
+      released: fc.integer({ min: 1, max: 1200 }),
+    }),
+    { minLength, maxLength: 60 },
+  );
+
+/** All different, or many that differ in time and size alone: these are added up beforehand. */
+const allocations: fc.Arbitrary<Allocation[]> = fc.oneof(
+  ofShapes(shapes),
+  fc.array(shapes, { minLength: 1, maxLength: 2 }).chain((few) => ofShapes(fc.constantFrom(...few), 50)),
 );
 
 /** Traces of two processes with random allocations, some of them released. */
 export const traces: fc.Arbitrary<Trace> = fc.tuple(allocations, allocations).map(([first, second]) => {
   const lines = (rows: readonly Allocation[]) =>
-    rows.map(({ time, thread, heap, native, bytes, count, released, stack }) => {
+    rows.map(({ shape: { thread, heap, type, native, stack }, time, bytes, count, released }) => {
       const weight = `${bytes} x${count}${released > 1000 ? '' : ` ~${time + released}ms`}`;
       const cells = native
         ? ['native', `${time}ms`, thread, weight]
-        : [`${time}ms`, thread, heap, `Type${bytes % 5}`, weight];
+        : [`${time}ms`, thread, heap, `Type${type}`, weight];
       return [...cells, ...(stack.length > 0 ? [stack.join(' > ')] : [])].join('  ');
     });
   // The first row makes sure that releases are recorded at all.

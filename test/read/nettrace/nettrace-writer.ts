@@ -25,9 +25,10 @@ export interface EventRow {
 }
 
 export class Bytes {
-  private readonly parts: number[] = [];
+  private parts: number[] = [];
+  private taken = 0;
   get length(): number {
-    return this.parts.length;
+    return this.taken + this.parts.length;
   }
   u8(value: number): this {
     this.parts.push(value & 0xff);
@@ -68,11 +69,18 @@ export class Bytes {
     return this;
   }
   align4(): this {
-    while (this.parts.length % 4 !== 0) this.parts.push(0);
+    while (this.length % 4 !== 0) this.parts.push(0);
     return this;
   }
   done(): Uint8Array {
     return Uint8Array.from(this.parts);
+  }
+  /** What was written since it was taken last: for a stream too long to hold. */
+  take(): Uint8Array {
+    const bytes = this.done();
+    this.taken += bytes.length;
+    this.parts = [];
+    return bytes;
   }
 }
 
@@ -304,6 +312,8 @@ export function createWriter(options: WriterOptions) {
       else out.u8(1);
     },
     bytes: () => out.done(),
+    /** Instead of `bytes`: what was written since it was taken last. */
+    take: () => out.take(),
   };
 }
 
