@@ -1,6 +1,7 @@
 import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { answer, figuresOf, sumByStack } from './answer.ts';
+import { derived } from './derived.ts';
 import { inclusiveByFunction, oneFunction, sumSubtrees } from './functions.ts';
 import { fileName, moduleOfFunction } from './names.ts';
 import type { Answer, Row } from './rows.ts';
@@ -65,21 +66,12 @@ function sumByFrame(trace: Trace, fn: FunctionIndex, byStack: Sums): Sums {
 /** Rows of the lines of the file of `fn` that belong to other functions; a line counts once per stack. */
 function otherLines(trace: Trace, view: View, fn: FunctionIndex, subtree: Sums, total: Sums): Row[] {
   const { stacks, frames, functions } = trace;
+  const { firstLineOccurrence } = derived(trace);
   const file = functions.file[fn];
   const sums: Sums = new Float64Array(frames.length * WIDTH);
-  /** Innermost stack node of the file up to a stack slot, NONE where there is none. */
-  const inFile = new Int32Array(stacks.length + 1).fill(NONE);
-  const standsFurtherOut = (stack: number): boolean => {
-    const line = frames.line[stacks.frame[stack]];
-    let outer = inFile[stacks.prefix[stack] + 1];
-    while (outer !== NONE && frames.line[stacks.frame[outer]] !== line) outer = inFile[stacks.prefix[outer] + 1];
-    return outer !== NONE;
-  };
   for (let stack = 0; stack < stacks.length; stack++) {
     const frame = stacks.frame[stack];
-    const isHere = frames.file[frame] === file && frames.line[frame] > 0;
-    inFile[stack + 1] = isHere ? stack : inFile[stacks.prefix[stack] + 1];
-    if (!isHere || frames.function[frame] === fn || standsFurtherOut(stack)) continue;
+    if (frames.file[frame] !== file || firstLineOccurrence[stack + 1] === 0 || frames.function[frame] === fn) continue;
     addSums(sums, frame, subtree, stack + 1);
   }
   return lineRows(trace, view, sums, total);

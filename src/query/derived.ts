@@ -14,6 +14,8 @@ export interface Derived {
   lineGroups(hideSystem: boolean): LineGroups;
   /** 1 per slot whose innermost function does not stand further out on the same stack. */
   readonly firstOccurrence: Uint8Array;
+  /** 1 per slot whose innermost source line does not stand further out on the same stack; 0 where it has none. */
+  readonly firstLineOccurrence: Uint8Array;
   /** Names of modules, each once, and per slot 1 where the innermost one does not stand further out. */
   readonly moduleNames: ModuleNames;
   /** The stacks merged by function. */
@@ -73,7 +75,8 @@ export function derived(trace: Trace): Derived {
   let tables = cache.get(trace);
   if (tables === undefined) {
     const systemFunctions = findSystemFunctions(trace);
-    const first = once(() => findFirstOccurrences(trace, (fn) => fn, trace.functions.length));
+    const first = once(() => findFirstOccurrences(trace, trace.frames.function, trace.functions.length));
+    const firstLine = once(() => findFirstLines(trace));
     const moduleNames = once(() => findModuleNames(trace));
     const functionGroups = [false, true].map((hide) => once(() => groupByFunction(trace, hide, systemFunctions)));
     const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions)));
@@ -86,6 +89,9 @@ export function derived(trace: Trace): Derived {
       lineGroups: (hide) => lineGroups[Number(hide)](),
       get firstOccurrence() {
         return first();
+      },
+      get firstLineOccurrence() {
+        return firstLine();
       },
       get moduleNames() {
         return moduleNames();
@@ -146,7 +152,7 @@ function groupByLine(trace: Trace, hideSystem: boolean, system: Uint8Array): Lin
     const file = frames.file[frame];
     const line = frames.line[frame];
     const fn = frames.function[frame];
-    if (file === NONE || line === 0 || (hideSystem && system[fn] === 1)) continue;
+    if (!hasLine(trace, frame) || (hideSystem && system[fn] === 1)) continue;
     const key = file * 2 ** 24 + line;
     let group = rows.get(key);
     if (group === undefined) {
@@ -187,16 +193,35 @@ function findModuleNames(trace: Trace): ModuleNames {
   });
   const ofFunction = trace.functions.module.map((module) => (module === NONE ? NONE : ofModule[module]));
   // NONE gets a number of its own, which nobody asks for.
-  const firstOccurrence = findFirstOccurrences(trace, (fn) => ofFunction[fn] + 1, rows.size + 1);
+  const ofFrame = trace.frames.function.map((fn) => ofFunction[fn] + 1);
+  const firstOccurrence = findFirstOccurrences(trace, ofFrame, rows.size + 1);
   return { names: [...rows.keys()], ofFunction, firstOccurrence };
 }
 
+function findFirstLines(trace: Trace): Uint8Array {
+  const { frames, stacks } = trace;
+  const rows = new Map<number, number>([[NONE, 0]]);
+  const ofFrame = Int32Array.from({ length: frames.length }, (_, frame) => {
+    const key = hasLine(trace, frame) ? frames.file[frame] * 2 ** 24 + frames.line[frame] : NONE;
+    const row = rows.get(key) ?? rows.size;
+    rows.set(key, row);
+    return row;
+  });
+  const first = findFirstOccurrences(trace, ofFrame, rows.size);
+  for (let stack = 0; stack < stacks.length; stack++) if (ofFrame[stacks.frame[stack]] === 0) first[stack + 1] = 0;
+  return first;
+}
+
+function hasLine({ frames }: Trace, frame: number): boolean {
+  return frames.file[frame] !== NONE && frames.line[frame] > 0;
+}
+
 /**
- * Walks the trie depth first and counts what `keyOf` gives for the functions on the way down, of `keys` numbers, so the
- * cost does not grow with the depth.
+ * 1 per slot whose innermost frame has a key that no frame further out has. Walks the trie depth first and counts the
+ * keys on the way down, of which there are `keys`, so the cost does not grow with the depth.
  */
-function findFirstOccurrences(trace: Trace, keyOf: (fn: number) => number, keys: number): Uint8Array {
-  const { stacks, frames } = trace;
+function findFirstOccurrences(trace: Trace, keyOfFrame: Int32Array, keys: number): Uint8Array {
+  const { stacks } = trace;
   const firstChild = new Int32Array(stacks.length + 1).fill(NONE);
   const sibling = new Int32Array(stacks.length).fill(NONE);
   for (let stack = stacks.length - 1; stack >= 0; stack--) {
@@ -208,15 +233,14 @@ function findFirstOccurrences(trace: Trace, keyOf: (fn: number) => number, keys:
   const onPath = new Int32Array(keys);
   let stack = firstChild[0];
   while (stack !== NONE) {
-    const key = keyOf(frames.function[stacks.frame[stack]]);
-    if (onPath[key]++ === 0) result[stack + 1] = 1;
+    if (onPath[keyOfFrame[stacks.frame[stack]]]++ === 0) result[stack + 1] = 1;
     if (firstChild[stack + 1] !== NONE) {
       stack = firstChild[stack + 1];
       continue;
     }
     // Up until there is a sibling to go on with.
     while (stack !== NONE) {
-      onPath[keyOf(frames.function[stacks.frame[stack]])]--;
+      onPath[keyOfFrame[stacks.frame[stack]]]--;
       if (sibling[stack] !== NONE) break;
       stack = stacks.prefix[stack];
     }
