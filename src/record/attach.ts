@@ -1,5 +1,4 @@
 import { messageOf, TraceError } from '../trace/errors.ts';
-import { monotonicNow } from './clock.ts';
 import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
 import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { showLive } from './live.ts';
@@ -11,7 +10,7 @@ import { pack } from './pack.ts';
 import { commandLine, describeProcess, programOf } from './proc.ts';
 import { startProcSampler } from './proc-sampler.ts';
 import { askProcess, findTarget } from './processes.ts';
-import { type RecordedRuntime, recordRuntime } from './runtime-recorder.ts';
+import { type RecordedRuntime, recordRuntime, withTimeout } from './runtime-recorder.ts';
 import { say, TOOL } from './say.ts';
 
 export interface AttachOptions {
@@ -27,6 +26,8 @@ export interface AttachOptions {
 
 /** How long the process may take to deliver the rest of its events, ms. */
 const STOP_TIMEOUT = 30_000;
+/** How long a process may take to end after its runtime has, ms; a busy machine makes it wait. */
+const LAST_MOMENT = 5_000;
 
 /**
  * Records a running .NET process until Ctrl-C, the duration or its end, and writes the trace. The process goes on.
@@ -71,8 +72,11 @@ export async function attach(options: AttachOptions): Promise<string> {
   say(`recording ${runtime.process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
   await Promise.race([stopAsked, runtime.streamsEnded, runtime.sampled.ended]);
   await looker?.finish();
+  // The streams end a moment before the process does: give it that moment.
+  if (runtime.endedByItself) await withTimeout(runtime.sampled.ended, LAST_MOMENT);
   await runtime.stop(STOP_TIMEOUT);
-  await noteEnd(runtime);
+  const { process: target } = runtime;
+  target.exit ??= target.endTime === undefined ? 'still running when the recording stopped' : 'ended';
   sampler.close();
   await folder.finish();
   await pack(folder.path, output, options.withSource, live);
@@ -90,18 +94,4 @@ function whenAskedToStop(duration: number | undefined, folder: RecordingFolder):
       resolve();
     });
   });
-}
-
-/** The streams end a moment before the process does: give it that moment. */
-async function noteEnd(runtime: RecordedRuntime): Promise<void> {
-  const { process } = runtime;
-  const gone = () => describeProcess(process.pid) === undefined;
-  for (let i = 0; i < 20 && runtime.endedByItself && !gone(); i++)
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  if (gone()) {
-    process.endTime = monotonicNow();
-    process.exit = (await runtime.sampled.ended) ?? 'ended';
-  } else {
-    process.exit = 'still running when the recording stopped';
-  }
 }

@@ -76,10 +76,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { code, words } = await target.ended;
   target.restoreSignals();
 
-  const ended = monotonicNow();
+  sampler.sampleAll();
   await runtimes.stop();
   await looker?.finish();
-  runtimes.rootEnded(words, ended);
+  runtimes.rootEnded(words);
   runtimes.close();
   port.release();
   sampler.close();
