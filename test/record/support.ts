@@ -26,6 +26,10 @@ export async function streamsOf(file: TraceFile, index = 0): Promise<Map<string,
 export const countOf = (capture: StreamCapture | undefined, id: number): number =>
   capture?.eventCounts.filter((event) => event.id === id).reduce((sum, event) => sum + event.count, 0) ?? 0;
 
+/** Names of the methods whose compiled code a stream tells of. */
+export const compiledNames = (capture: StreamCapture | undefined): string[] =>
+  capture?.processes.flatMap((process) => process.code.map((body) => body.name)) ?? [];
+
 /** Pids of processes that have `text` in their command line. */
 export function processesWith(text: string): number[] {
   return readdirSync('/proc')
