@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { acceptRuntimes } from './children.ts';
@@ -118,8 +118,9 @@ interface Launched {
 }
 
 async function launch(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Launched> {
+  // Before it is started: it runs, and may be seen to run, before spawn returns. The signals are handled after that.
+  const restoreSignals = passSignals((signal) => child.kill(signal));
   const child = spawn(command[0], command.slice(1), { stdio: 'inherit', env });
-  const restoreSignals = passSignals(child);
   const ended = new Promise<{ code: number; words: string }>((resolve) => {
     child.once('exit', (code, signal) =>
       resolve(
@@ -146,9 +147,8 @@ function whyNotStarted(program: string, error: NodeJS.ErrnoException): string {
 }
 
 /** While the program runs, what the terminal sends to both of us is the program's business, and the rest goes on to it. */
-function passSignals(child: ChildProcess): () => void {
+function passSignals(forward: (signal: NodeJS.Signals) => void): () => void {
   const ignore = () => {};
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, ignore);
   for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
   return () => {
