@@ -52,10 +52,12 @@ test('any query string gets an answer or one line, never a fault', async () => {
   await fc.assert(
     fc.asyncProperty(questions, searches, async (question, search) => {
       const { status, answer, error } = await ask(trace, question, search.toString());
-      if (status === 200) expect(answer).toBeDefined();
-      else expect([200, 400, 404]).toContain(status);
-      expect(error === undefined).toBe(status === 200);
+      expect([200, 400, 404]).toContain(status);
+      // A good question that this trace cannot answer has an error and 200, as of a name that several functions have.
+      expect(answer === undefined).toBe(error !== undefined);
+      if (status !== 200) expect(error).toBeDefined();
     }),
+    { examples: [['code', new URLSearchParams('of=')]] },
   );
 });
 
