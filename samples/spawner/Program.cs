@@ -2,25 +2,37 @@ using System.Diagnostics;
 
 namespace Spawner;
 
-/// <summary>Starts itself again as a child and waits for it; both allocate a known amount.</summary>
+/// <summary>
+/// Starts itself again as a child and waits for it; both allocate a known amount. With "wait" each says when it has
+/// allocated, and goes on at a line of its standard input.
+/// </summary>
 internal static class Program
 {
     private static object? s_sink;
 
     private static int Main(string[] args)
     {
-        if (args is ["child"])
+        var waits = args.Contains("wait");
+        if (args.Contains("child"))
         {
             AllocateInChild();
+            if (waits) WaitForLine("child ready");
             Console.WriteLine("child done");
             return 0;
         }
 
         AllocateInParent();
-        using var child = Process.Start(Environment.ProcessPath!, "child");
+        if (waits) WaitForLine("parent ready");
+        using var child = Process.Start(Environment.ProcessPath!, ["child", .. args]);
         child.WaitForExit();
         Console.WriteLine("parent done");
         return child.ExitCode;
+    }
+
+    private static void WaitForLine(string prompt)
+    {
+        Console.WriteLine(prompt);
+        Console.ReadLine();
     }
 
     /// <summary>200 MB and a little: the array's header is 24 bytes.</summary>

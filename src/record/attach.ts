@@ -1,5 +1,4 @@
 import { messageOf, TraceError } from '../trace/errors.ts';
-import { monotonicNow } from './clock.ts';
 import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { showLive } from './live.ts';
 import type { NativeOptions } from './native/library.ts';
@@ -26,8 +25,8 @@ export interface AttachOptions {
   readonly native: NativeOptions;
 }
 
-/** How long a process may go on when its event streams have ended by themselves, ms. */
-const END_PATIENCE = 1_000;
+/** How long a process may take to end after its runtime has, ms; a busy machine makes it wait. */
+const LAST_MOMENT = 5_000;
 
 /**
  * Records a running process until Ctrl-C, the duration or its end, and writes the trace. The process goes on.
@@ -59,18 +58,14 @@ export async function attach(options: AttachOptions): Promise<string> {
   }
 
   const { process, sampled } = attached;
-  void sampled.ended.then((exit) => {
-    process.endTime ??= monotonicNow();
-    process.exit ??= exit ?? 'ended';
-  });
   const until = options.duration === undefined ? 'Ctrl-C stops' : `for ${options.duration / 1000} s`;
   say(`recording ${process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
   await Promise.race([stopAsked, attached.over, sampled.ended, elapsed(options.duration)]);
-  // The streams end a moment before the process does.
-  if (attached.endedByItself) await withTimeout(sampled.ended, END_PATIENCE);
+  // The streams end a moment before the process does: give it that moment.
+  if (attached.endedByItself) await withTimeout(sampled.ended, LAST_MOMENT);
   await looker?.finish();
   await attached.stop();
-  process.exit ??= 'still running when the recording stopped';
+  process.exit ??= process.endTime === undefined ? 'still running when the recording stopped' : 'ended';
   sampler.close();
   await folder.finish();
   await pack(folder.path, output, options.withSource, live);

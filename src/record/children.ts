@@ -1,6 +1,5 @@
 import type { Server } from 'node:net';
 import { messageOf } from '../trace/errors.ts';
-import { monotonicNow } from './clock.ts';
 import { type Connect, processInfo, resumeRuntime, setEnvironmentVariable } from './diagnostics/commands.ts';
 import { openReversePort } from './diagnostics/reverse-port.ts';
 import type { RecordingFolder } from './folder.ts';
@@ -15,8 +14,8 @@ export interface RuntimeRoster {
   readonly count: number;
   /** Tells the pid of the launched program. */
   launched(pid: number): void;
-  /** The launched program has ended. */
-  rootEnded(words: string, time: number): void;
+  /** The launched program has ended, with how. */
+  rootEnded(words: string): void;
   /** Ends recording: those that still run go on without us. */
   stop(): Promise<void>;
   close(): void;
@@ -104,11 +103,6 @@ export function acceptRuntimes(
       { compiledBefore, onChunk },
     );
     recorded.push(one);
-    void one.sampled.ended.then((exit) => {
-      one.process.endTime ??= monotonicNow();
-      if (exit !== undefined) one.process.exit ??= exit;
-      return folder.save();
-    });
   }
 
   return {
@@ -118,11 +112,9 @@ export function acceptRuntimes(
     launched(pid) {
       rootPid = pid;
     },
-    rootEnded(words, time) {
+    rootEnded(words) {
       const root = folder.manifest.processes.findLast((one) => one.pid === rootPid);
-      if (root === undefined) return;
-      root.exit = words;
-      root.endTime ??= time;
+      if (root !== undefined) root.exit = words;
     },
     stop() {
       stopping ??= (async () => {
@@ -141,7 +133,7 @@ export function acceptRuntimes(
 
 async function stopOne(one: RecordedRuntime): Promise<void> {
   one.sampled.lookOnce();
-  if (one.sampled.over || one.process.endTime !== undefined) {
+  if (one.sampled.over) {
     await withTimeout(one.streamsEnded, STOP_TIMEOUT);
     return;
   }

@@ -3,15 +3,17 @@ import { constants } from 'node:os';
 import { imageRow, rssRow, threadRow } from '../read/procfs/parts.ts';
 import { parseImageMappings, parseRssBytes, parseStat } from '../read/procfs/process.ts';
 import type { ManifestProcess } from '../trace/manifest.ts';
-import { monotonicNow } from './clock.ts';
+import { costOf, monotonicNow } from './clock.ts';
 import type { RecordingFolder } from './folder.ts';
 
 /**
  * Samples /proc of the recorded processes: resident set every 25 ms, images and thread names when code was loaded. Reading status takes about 0.1 ms, maps 0.5 to 2 ms.
  */
 export interface ProcSampler {
-  /** Samples a process; one that is sampled already is not sampled twice. */
+  /** Samples a process; one that is sampled already is not sampled twice. Its end, and how if seen, are noted in it. */
   add(process: ManifestProcess): SampledProcess;
+  /** Samples all now and notes who has ended: nobody who ended before a process is noted to have ended after it. */
+  sampleAll(): void;
   /** Resident set of all processes together, bytes. */
   readonly rss: number;
   close(): void;
@@ -24,13 +26,13 @@ export interface SampledProcess {
   codeLoaded(): void;
   /** Reads images and thread names now, for the process is about to go. */
   lookOnce(): void;
-  /** Settles when the process has ended, with how if that could be seen. */
-  readonly ended: Promise<string | undefined>;
+  /** Settles when the process has ended. */
+  readonly ended: Promise<void>;
   stop(): void;
 }
 
 const RSS_INTERVAL = 25;
-/** The resident sets, and the looks at each process, may take at most this part of the recorder's time each. */
+/** The resident sets, and the looks at each process, may take at most this part of a core each. */
 const BUSY_SHARE = 0.05;
 /** Images and threads: often while the process starts, then at most this often when code was loaded, else each second. */
 const FIRST_LOOK = 40;
@@ -48,26 +50,39 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
   let timer = setTimeout(tick, RSS_INTERVAL);
 
   function tick(): void {
-    const start = monotonicNow();
-    for (const one of all) {
-      one.sample(start);
-      if (one.over) all.delete(one);
-    }
-    const pause = pauseAfter(start);
-    for (const one of all) one.lookIfDue(start);
+    const pause = pauseAfter(sampleAll);
+    const now = monotonicNow();
+    for (const one of all) one.lookIfDue(now);
     timer = setTimeout(tick, Math.max(RSS_INTERVAL, pause));
+  }
+
+  /** A child can end just after it was looked at, and its parent before it is: so all are looked at until nobody is gone. */
+  function sampleAll(): void {
+    const gone: Sampling[] = [];
+    let before: number;
+    do {
+      before = gone.length;
+      for (const one of all) {
+        if (!one.over && one.sample(monotonicNow())) continue;
+        all.delete(one);
+        if (!one.over) gone.push(one);
+      }
+    } while (gone.length > before);
+    // The latest first: a child began after its parent.
+    for (const one of gone.sort((a, b) => b.number - a.number)) one.end(monotonicNow());
   }
 
   return {
     add(process) {
       const before = known.get(process);
       if (before !== undefined) return before;
-      const one = sampling(folder, process);
+      const one = sampling(folder, process, known.size, sampleAll);
       known.set(process, one);
       all.add(one);
-      one.sample(monotonicNow());
+      if (!one.sample(monotonicNow())) sampleAll();
       return one;
     },
+    sampleAll,
     get rss() {
       return [...all].reduce((sum, one) => sum + one.rss, 0);
     },
@@ -78,21 +93,25 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
   };
 }
 
-/** How long to leave alone, ms, what was done since `start`, so that it keeps to its share of the time. */
-function pauseAfter(start: number): number {
-  return (monotonicNow() - start) / 1e6 / BUSY_SHARE;
+/** Does `work` and tells how long to leave it alone, ms, so that it keeps to its share. */
+function pauseAfter(work: () => void): number {
+  return costOf(work) / 1e6 / BUSY_SHARE;
 }
 
 interface Sampling extends SampledProcess {
   /** Last resident set, bytes. */
   readonly rss: number;
-  /** Reads the resident set. */
-  sample(now: number): void;
+  /** Its place in the order in which processes were added. */
+  readonly number: number;
+  /** Reads the resident set. False: the process has ended. */
+  sample(now: number): boolean;
+  /** Notes the end. */
+  end(now: number): void;
   /** Reads images and thread names when it is time to. */
   lookIfDue(now: number): void;
 }
 
-function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
+function sampling(folder: RecordingFolder, process: ManifestProcess, number: number, sampleAll: () => void): Sampling {
   const { pid, id } = process;
   const proc = `/proc/${pid}`;
   const rssPart = folder.part(`process/${id}.csv`);
@@ -102,13 +121,13 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
   const seenImages = new Set<string>();
   const names = new Map<number, string>();
   const threadLooks = new Map<number, { readonly since: number; looks: number }>();
-  let resolveEnded: (exit: string | undefined) => void = () => {};
-  const ended = new Promise<string | undefined>((resolve) => {
+  let resolveEnded: () => void = () => {};
+  const ended = new Promise<void>((resolve) => {
     resolveEnded = resolve;
   });
 
   // Open files stay with this process: when its pid is used again, they fail instead of showing another.
-  let status = open(`${proc}/status`);
+  const status = open(`${proc}/status`);
   const stat = open(`${proc}/stat`);
   let rss = 0;
   let rows = '';
@@ -135,17 +154,15 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     }
   }
 
-  function sample(now: number): void {
+  function sample(now: number): boolean {
     const bytes = parseRssBytes(read(status));
-    if (bytes === undefined) {
-      end();
-      return;
-    }
+    if (bytes === undefined) return false;
     if (bytes !== rss) {
       rss = bytes;
       rows += rssRow(now, bytes);
     }
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
+    return true;
   }
 
   function lookIfDue(now: number): void {
@@ -158,10 +175,10 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     lastLook = now;
     lookPause = Math.min(lookPause * 1.5, LOOK_INTERVAL);
     lookWanted = false;
-    const start = monotonicNow();
-    lookAtImages(now);
-    lookAtThreads(now, true);
-    lookCost = pauseAfter(start);
+    lookCost = pauseAfter(() => {
+      lookAtImages(now);
+      lookAtThreads(now, true);
+    });
   }
 
   function flush(now: number): void {
@@ -226,10 +243,13 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     if (!folder.failed) part.write(text);
   }
 
-  function end(): void {
-    const { state, waitStatus } = parseStat(read(stat)) ?? {};
+  function end(now: number): void {
+    const waitStatus = parseStat(read(stat))?.waitStatus;
     stop();
-    resolveEnded(state === 'Z' && waitStatus !== undefined ? exitWords(waitStatus) : undefined);
+    process.endTime ??= now;
+    if (waitStatus !== undefined) process.exit ??= exitWords(waitStatus);
+    void folder.save();
+    resolveEnded();
   }
 
   function stop(): void {
@@ -238,7 +258,6 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     flush(0);
     for (const part of [rssPart, imagePart, threadPart]) part.end();
     for (const file of [status, stat]) if (file >= 0) closeSync(file);
-    status = -1;
   }
 
   return {
@@ -254,11 +273,12 @@ function sampling(folder: RecordingFolder, process: ManifestProcess): Sampling {
     },
     lookOnce() {
       if (over) return;
-      const now = monotonicNow();
-      look(now);
-      sample(now);
+      look(monotonicNow());
+      sampleAll();
     },
+    number,
     sample,
+    end,
     lookIfDue,
     stop,
   };

@@ -77,10 +77,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { code, words } = await target.ended;
   target.restoreSignals();
 
-  const ended = monotonicNow();
+  sampler.sampleAll();
   await runtimes.stop();
   await looker?.finish();
-  runtimes.rootEnded(words, ended);
+  runtimes.rootEnded(words);
   runtimes.close();
   port.release();
   sampler.close();
@@ -119,7 +119,7 @@ interface Launched {
 }
 
 async function launch(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Launched> {
-  // Before it starts: what it prints first may be what somebody waits for to send a signal.
+  // Before it starts: it runs, and may be seen to run, before spawn returns. The signals are handled after that.
   const restoreSignals = passSignals((signal) => child.kill(signal));
   const child = spawn(command[0], command.slice(1), { stdio: 'inherit', env });
   const ended = new Promise<{ code: number; words: string }>((resolve) => {

@@ -69,24 +69,23 @@ export async function recordRuntime(
     return { session, done };
   };
 
-  for (const plan of planSessions(Number.parseInt(info.runtimeVersion, 10) || 0)) {
-    const { session, done } = await start(plan, (chunk) => {
-      sampled.codeLoaded();
-      if (plan.suffix === '') options.onChunk?.(process, chunk);
-    });
-    sessions.push(session);
-    written.push(done);
-  }
-  await folder.save();
-
-  if (options.compiledBefore) {
-    const { session, done } = await start(EARLIER_METHODS, () => {});
-    await stopTracing(connect, session.id).catch((error) => {
-      folder.warn(`${process.name} (${process.pid}): no names of methods compiled earlier (${messageOf(error)})`);
-    });
-    await withTimeout(done, RUNDOWN_TIMEOUT);
-    session.stream.destroy();
+  // First the names: whatever is sampled has one then, even if the process ends in the middle of this, for a runtime does
+  // the rundown of its open sessions as it ends.
+  const earlier = options.compiledBefore ? await start(EARLIER_METHODS, () => {}) : undefined;
+  try {
+    for (const plan of planSessions(Number.parseInt(info.runtimeVersion, 10) || 0)) {
+      const { session, done } = await start(plan, (chunk) => {
+        sampled.codeLoaded();
+        if (plan.suffix === '') options.onChunk?.(process, chunk);
+      });
+      // A runtime ends its sessions while the process still stands: the last chance to see what it has loaded.
+      session.stream.once('end', () => sampled.lookOnce());
+      sessions.push(session);
+      written.push(done);
+    }
     await folder.save();
+  } finally {
+    if (earlier !== undefined) await finishEarlier(earlier);
   }
 
   let stopping = false;
@@ -94,8 +93,6 @@ export async function recordRuntime(
   const streamsEnded = Promise.all(written).then(() => {
     endedByItself = !stopping;
   });
-  // A runtime ends its sessions while the process still stands: the last chance to see what it has loaded.
-  for (const { stream } of sessions) stream.once('end', () => sampled.lookOnce());
   return {
     process,
     sampled,
@@ -109,6 +106,18 @@ export async function recordRuntime(
       sampled.stop();
     },
   };
+
+  async function finishEarlier({ session, done }: { session: Session; done: Promise<void> }): Promise<void> {
+    let problem = 'the runtime does not deliver them';
+    await stopTracing(connect, session.id).catch((error) => {
+      problem = messageOf(error);
+    });
+    if (!(await withTimeout(done, RUNDOWN_TIMEOUT))) {
+      folder.warn(`${process.name} (${process.pid}): no names of methods compiled earlier (${problem})`);
+    }
+    session.stream.destroy();
+    await folder.save();
+  }
 
   async function stopSessions(timeout: number): Promise<void> {
     stopping = true;

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -7,7 +6,7 @@ import { psTable } from '../../src/cli/commands/ps.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
-import { AS_NOBODY, countOf, nobodyMayUse, streamsOf } from './support.ts';
+import { AS_NOBODY, countOf, nobodyMayUse, streamsOf, untilRecorded } from './support.ts';
 
 const folder = await scratchFolder();
 const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
@@ -64,8 +63,7 @@ describe('stopping', () => {
     running.push(child);
     const output = fresh();
     const { child: recorder, finished } = startMemsurge('attach', String(child.pid), '-o', output);
-    await until(() => existsSync(`${output}.recording/streams/${child.pid}-rundown.nettrace`));
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await untilRecorded(output, 303, 10);
     recorder.kill('SIGINT');
     expect((await finished).status).toBe(0);
     const main = (await streamsOf(await openTraceFile(output))).get('');
@@ -82,8 +80,7 @@ describe('stopping', () => {
       running.push(child);
       const output = fresh();
       const { finished } = startMemsurge('attach', String(child.pid), '-o', output);
-      await until(() => existsSync(`${output}.recording/streams/${child.pid}-rundown.nettrace`));
-      await new Promise((resolve) => setTimeout(resolve, 700));
+      await untilRecorded(output, 303, 10);
       child.kill(signal);
       expect((await finished).status).toBe(0);
       const file = await openTraceFile(output);
@@ -98,8 +95,7 @@ describe('stopping', () => {
     running.push(child);
     const output = fresh();
     const { child: recorder, finished } = startMemsurge('attach', String(child.pid), '-o', output);
-    await until(() => existsSync(`${output}.recording/streams/${child.pid}-rundown.nettrace`));
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    await untilRecorded(output, 303, 100);
     recorder.kill('SIGKILL');
     await finished;
     expect(countOf((await streamsOf(await openTraceFile(`${output}.recording`))).get(''), 303)).toBeGreaterThan(100);

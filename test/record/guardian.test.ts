@@ -1,11 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { type Finished, scratchFolder, start, until } from '../support/memsurge.ts';
 import { samplePath } from '../support/samples.ts';
-import { processesWith, streamsOf } from './support.ts';
+import { processesWith, streamsOf, untilRecorded } from './support.ts';
 
 /**
  * No process may ever be left waiting for a recorder that is gone. A program that starts a second one is recorded, and
@@ -20,15 +20,22 @@ interface Killed extends Finished {
   readonly temporary: string;
 }
 
-/** Records `command` and kills the recorder `moment` ms after the port has appeared (negative: after it was started). */
-async function killRecorder(moment: number, command: readonly string[]): Promise<Killed> {
+/**
+ * Records `command` and kills the recorder `moment` ms after the port has appeared (negative: after it was started), or
+ * when `moment` holds for the TMPDIR of both.
+ */
+async function killRecorder(
+  moment: number | ((temporary: string) => boolean),
+  command: readonly string[],
+): Promise<Killed> {
   const id = number++;
   const output = join(folder, `k${id}.memsurge`);
   const temporary = join(folder, `tmp${id}`);
   await mkdir(temporary);
   const env = { ...process.env, TMPDIR: temporary };
   const { child, finished } = start(process.execPath, [BIN, 'run', '-o', output, '--', ...command], env);
-  if (moment < 0) await sleep(-moment);
+  if (typeof moment === 'function') await until(() => child.exitCode !== null || moment(temporary));
+  else if (moment < 0) await sleep(-moment);
   else {
     await until(() => child.exitCode !== null || readdirSync(temporary).length > 0);
     await sleep(moment);
@@ -37,6 +44,10 @@ async function killRecorder(moment: number, command: readonly string[]): Promise
   // The pipes close when the last process that has them ends: target, children, whoever.
   return { ...(await finished), output, temporary };
 }
+
+/** Shell: waits until the test says {@link letGo}. */
+const WAIT_TO_GO = 'until [ -e $TMPDIR/go ]; do sleep 0.05; done';
+const letGo = (temporary: string) => writeFileSync(join(temporary, 'go'), '');
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -59,7 +70,8 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
 
   test('while the program and its child start: both end as they should', async () => {
     let ended = 0;
-    for (let moment = 0; moment <= 200; moment += 8) {
+    // On a busy machine it takes longer until both have started.
+    for (let moment = 0; moment <= 200 || ended <= 10; moment += 8) {
       const script = `${spawner}; echo code $?`;
       const [direct, shell] = await Promise.all([
         killRecorder(moment, [spawner]),
@@ -72,7 +84,6 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
       await nothingLeft(direct.temporary);
       await nothingLeft(shell.temporary);
     }
-    expect(ended).toBeGreaterThan(10);
   });
 
   test('and so is the guardian, before: it is started again', async () => {
@@ -80,7 +91,7 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     const temporary = join(folder, 'tmp-twice');
     await mkdir(temporary);
     const env = { ...process.env, TMPDIR: temporary };
-    const script = `sleep 2; ${spawner}; echo code $?`;
+    const script = `${WAIT_TO_GO}; ${spawner}; echo code $?`;
     const { child, finished } = start(process.execPath, [BIN, 'run', '-o', output, '--', 'sh', '-c', script], env);
     const guardians = () => processesWith(join(temporary, 'memsurge-')).filter((pid) => isGuardian(pid));
     await until(() => guardians().length === 1);
@@ -88,13 +99,18 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     process.kill(first, 'SIGKILL');
     await until(() => guardians().length === 1 && guardians()[0] !== first);
     child.kill('SIGKILL');
+    letGo(temporary);
     expect((await finished).stdout).toBe('child done\nparent done\ncode 0\n');
     await nothingLeft(temporary);
   });
 
   test.skipIf(process.getuid?.() !== 0)('while a program waits that cannot reach the port (needs root)', async () => {
     const script = `mount -t tmpfs none $TMPDIR && ${spawner}; echo code $?`;
-    const { stdout, stderr, temporary } = await killRecorder(200, ['unshare', '--mount', 'sh', '-c', script]);
+    const hasBegun = (temporary: string) =>
+      processesWith(spawner).some(
+        (pid) => procFile(pid, 'cmdline').startsWith(spawner) && procFile(pid, 'environ').includes(temporary),
+      );
+    const { stdout, stderr, temporary } = await killRecorder(hasBegun, ['unshare', '--mount', 'sh', '-c', script]);
     if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
     expect(stdout).toBe('child done\nparent done\ncode 0\n');
     await nothingLeft(temporary);
@@ -105,10 +121,11 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     const program = samplePath('exits');
     const { child, output: printed } = start(process.execPath, [BIN, 'run', '-o', output, '--', program, 'wait']);
     await until(() => printed().includes('ready'));
-    await sleep(700);
+    await untilRecorded(output, 303, 320);
+    const [target] = (await openTraceFile(`${output}.recording`)).manifest.processes;
+    await until(() => statSync(`${output}.recording/process/${target.id}.csv`).size > 0);
     child.kill('SIGKILL');
     const file = await openTraceFile(`${output}.recording`);
-    const [target] = file.manifest.processes;
     expect(file.manifest.state).toBe('recording');
     const main = (await streamsOf(file)).get('');
     expect(main?.events).toBeGreaterThan(320);
@@ -126,21 +143,24 @@ test('a server that outlives the program and the recording works on, and so does
   const marker = join(folder, 'server-said');
   await mkdir(temporary);
   const env = { ...process.env, TMPDIR: temporary };
-  const late = `setsid sh -c 'sleep 1.5; ${spawner} > ${marker}.part; mv ${marker}.part ${marker}' > /dev/null 2>&1 &`;
+  const late = `setsid sh -c '${WAIT_TO_GO}; ${spawner} > ${marker}.part; mv ${marker}.part ${marker}' > /dev/null 2>&1 &`;
   const output = join(folder, 'server.memsurge');
   const run = start(process.execPath, [BIN, 'run', '-o', output, '--', 'sh', '-c', `${late} echo started`], env);
   const { status, stdout } = await run.finished;
   expect([status, stdout]).toEqual([0, 'started\n']);
   expect(existsSync(marker)).toBe(false);
+  letGo(temporary);
   await until(() => existsSync(marker), 30);
   expect(readFileSync(marker, 'utf8')).toBe('child done\nparent done\n');
   await nothingLeft(temporary);
 });
 
-function isGuardian(pid: number): boolean {
+const isGuardian = (pid: number) => procFile(pid, 'cmdline').includes('guardian');
+
+function procFile(pid: number, name: string): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('guardian');
+    return readFileSync(`/proc/${pid}/${name}`, 'utf8');
   } catch {
-    return false;
+    return ''; // it has ended
   }
 }

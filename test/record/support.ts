@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import type { StreamCapture } from '../../src/read/nettrace/capture.ts';
 import { readNettrace } from '../../src/read/nettrace/index.ts';
 import { openTraceFile, type TraceFile } from '../../src/trace/file.ts';
+import { until } from '../support/memsurge.ts';
 
 /** Opens the trace, or the folder that a recorder which was killed left. */
 export async function openRecording(output: string): Promise<TraceFile> {
@@ -25,6 +26,21 @@ export async function streamsOf(file: TraceFile, index = 0): Promise<Map<string,
 /** How many events of an id a stream holds. */
 export const countOf = (capture: StreamCapture | undefined, id: number): number =>
   capture?.eventCounts.filter((event) => event.id === id).reduce((sum, event) => sum + event.count, 0) ?? 0;
+
+/** Waits until the recording to `output`, which goes on, holds more than `count` events of an id in its main stream. */
+export const untilRecorded = (output: string, id: number, count: number): Promise<void> =>
+  until(() =>
+    openRecording(output)
+      .then(streamsOf)
+      .then(
+        (streams) => countOf(streams.get(''), id) > count,
+        () => false, // not begun yet
+      ),
+  );
+
+/** Names of the methods whose compiled code a stream tells of. */
+export const compiledNames = (capture: StreamCapture | undefined): string[] =>
+  capture?.processes.flatMap((process) => process.code.map((body) => body.name)) ?? [];
 
 /** Pids of processes that have `text` in their command line. */
 export function processesWith(text: string): number[] {

@@ -37,7 +37,7 @@ export interface ProcStat {
   readonly parentPid: number;
   /** Clock ticks since boot, as text: with the pid it names one process for ever. */
   readonly startTicks: string;
-  /** Wait status (exit code × 256 + signal) of a zombie; 0 while it runs or where we may not see it. */
+  /** Wait status (exit code × 256 + signal) of one that ends or has; 0 while it runs or where we may not see it. */
   readonly waitStatus: number;
 }
 

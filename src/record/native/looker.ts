@@ -6,7 +6,7 @@ import { looksHeader } from '../../read/agent/looks.ts';
 import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
 import { AGENTS_FOLDER, type ManifestProcess, NATIVE_FOLDER } from '../../trace/manifest.ts';
-import { monotonicNow } from '../clock.ts';
+import { costOf, monotonicNow } from '../clock.ts';
 import type { RecordingFolder } from '../folder.ts';
 import { programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
@@ -35,7 +35,7 @@ const INTERVAL = 100;
 const RESIDENCY_INTERVAL = 500;
 /** How often to look for processes without an agent, ms. */
 const SEARCH_INTERVAL = 1_000;
-/** Looks may take at most this part of the recorder's time. */
+/** Looks may take at most this part of a core. */
 const BUSY_SHARE = 0.05;
 
 interface Agent {
@@ -64,10 +64,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   function tick(): void {
     const start = monotonicNow();
     findAgents();
-    if (start >= nextLook) {
-      lookAtAll();
-      nextLook = start + (monotonicNow() - start) / BUSY_SHARE;
-    }
+    if (start >= nextLook) nextLook = start + costOf(lookAtAll) / BUSY_SHARE;
     searchBlind(start);
     measureIfDue();
     timer = setTimeout(tick, INTERVAL);
@@ -88,11 +85,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   function measureIfDue(): void {
-    const start = monotonicNow();
-    if (start < nextResidency) return;
-    measureAll();
-    const cost = (monotonicNow() - start) / BUSY_SHARE;
-    nextResidency = start + Math.max(RESIDENCY_INTERVAL * 1e6, cost);
+    const now = monotonicNow();
+    if (now < nextResidency) return;
+    nextResidency = now + Math.max(RESIDENCY_INTERVAL * 1e6, costOf(measureAll) / BUSY_SHARE);
   }
 
   /** Only the last measurement is kept, so that a process that dies leaves one that is not much older. */
@@ -133,7 +128,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     agents.set(name, {
       name,
       counters,
-      sampled: sampleOf(process),
+      sampled: sampler.add(process),
       write: looksWriter(folder, name),
       done: false,
     });
@@ -153,15 +148,6 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   function processOf({ pid, parentPid, startTime, executable, commandLine }: AgentCounters): ManifestProcess {
     const name = programOf(commandLine.split(' ')) || basename(executable);
     return folder.addProcess({ pid, parentPid, name, commandLine, runtime: '', startTime });
-  }
-
-  function sampleOf(process: ManifestProcess): SampledProcess {
-    const sampled = sampler.add(process);
-    void sampled.ended.then((exit) => {
-      process.endTime ??= monotonicNow();
-      if (exit !== undefined) process.exit ??= exit;
-    });
-    return sampled;
   }
 
   return {
