@@ -1,22 +1,23 @@
 #include "rules.h"
 
 #include "code-x64.h"
+#include "pc-cache.h"
 #include "registers-x64.h"
 
 #define OP_BREG_FP (0x70 + REGISTER_FP)
 #define OP_DEREF 0x06
 
+/* Through a window even where an image lies: a stale word may lead into one that another thread is unloading. */
 static bool follows_call(struct walker *walker, uint64_t return_address) {
   uint32_t available;
-  uint64_t start = return_address - CODE_CALL_BYTES;
-  struct image image;
-  if (modules_find(start, &image) && modules_is_code(&image, start, return_address)) return code_follows_call((const uint8_t *)start);
-  const uint8_t *before = peek_bytes(&walker->code_window, start, CODE_CALL_BYTES, &available);
+  const uint8_t *before = peek_bytes(&walker->code_window, return_address - CODE_CALL_BYTES, CODE_CALL_BYTES, &available);
   return available != 0 && code_follows_call(before);
 }
 
 bool rules_is_plausible(struct walker *walker, const struct cursor *at) {
   if (at->address >> 47 != 0 || at->address < 4096) return false;
+  /* Walks came by before: no need to look at the code, which costs a system call. */
+  if (pc_cache_get(at->address, walker->epoch) != RULE_NONE) return true;
   if (!at->was_called || follows_call(walker, at->address + 1)) return true;
   struct image image;
   return modules_find(at->address, &image) && cfi_find(&image, at->address, &walker->cfi) && walker->cfi.is_signal_frame;
