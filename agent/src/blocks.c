@@ -95,6 +95,13 @@ enum blocks_put_result blocks_put(const struct layout_block *block, struct layou
   return result;
 }
 
+void blocks_expect(uint64_t address) {
+  uint64_t hash = address_hash(address);
+  const struct shard *shard = shard_of(hash);
+  /* Another thread may be growing the table: then this is another place, which does no harm. */
+  if (shard->rows > 0) __builtin_prefetch(&shard->table[place_of(shard, hash)], 1);
+}
+
 /* Closes the gap at `hole`: whatever stands behind it and could stand in it moves up. */
 static void close_gap(struct shard *shard, uint32_t hole) {
   uint32_t mask = shard->rows - 1;

@@ -21,6 +21,9 @@ static inline uint32_t counters_live_count(const struct layout_counters *row) {
          atomic_load_explicit(&row->foreign_freed_count, memory_order_relaxed);
 }
 
+/** Has the processor fetch a row that is about to change. */
+static inline void counters_expect(uint32_t stack) { __builtin_prefetch(store_counters(stack), 1); }
+
 static inline struct layout_counters *counters_changing(uint32_t stack) {
   struct layout_counters *row = store_counters(stack);
   uint32_t epoch = atomic_load_explicit(&store.header->peak_epoch, memory_order_relaxed);

@@ -22,11 +22,11 @@ static inline uint32_t index_place(uint64_t hash, uint32_t mask) {
   return (uint32_t)(((hash >> 32) * ((uint64_t)mask + 1)) >> 32);
 }
 
-/** Makes room for one more row; false when there is no memory. */
-static inline bool index_reserve(struct index *index) {
-  if (index->slots != NULL && index->used < index->mask - index->mask / 4) return true;
+/** Makes room for some more rows, a few hundred at most; false when there is no memory. */
+static inline bool index_reserve(struct index *index, uint32_t count) {
+  if (index->slots != NULL && index->used + count <= index->mask - index->mask / 4) return true;
   uint32_t size = index->slots == NULL ? 512 : (index->mask + 1) * 2;
-  uint64_t *slots = memory_map(size * sizeof *slots, MEMORY_GONE);
+  uint64_t *slots = memory_map_table(size * sizeof *slots);
   if (slots == NULL) return false;
   for (uint32_t i = 0; index->slots != NULL && i <= index->mask; i++) {
     if (index->slots[i] == 0) continue;
@@ -82,7 +82,7 @@ static inline void stack_index_put(struct stack_slot *slots, uint32_t mask, uint
 static inline bool stack_index_add(struct stack_index *index, uint64_t hash, uint32_t stack) {
   if (index->slots == NULL || index->used >= index->mask - index->mask / 4) {
     uint32_t size = index->slots == NULL ? 256 : (index->mask + 1) * 2;
-    struct stack_slot *slots = memory_map(size * sizeof *slots, MEMORY_GONE);
+    struct stack_slot *slots = memory_map_table(size * sizeof *slots);
     if (slots == NULL) return false;
     for (uint32_t i = 0; index->slots != NULL && i <= index->mask; i++) {
       if (index->slots[i].stack != 0) stack_index_put(slots, size - 1, index->slots[i].hash, index->slots[i].stack);

@@ -7,11 +7,26 @@
 
 #include "arch.h"
 
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define LEAST_POPULATED ((size_t)64 << 10)
+#define HUGE_PAGE ((size_t)2 << 20)
+
 void *memory_map(size_t bytes, enum memory_in_child in_child) {
   long at = SYSTEM_CALL6(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at < 0 && at > -4096) return NULL;
   SYSTEM_CALL3(SYS_madvise, at, bytes, in_child == MEMORY_GONE ? MADV_DONTFORK : MADV_WIPEONFORK);
   return (void *)at;
+}
+
+void *memory_map_table(size_t bytes) {
+  void *at = memory_map(bytes, MEMORY_GONE);
+  if (at == NULL || bytes < LEAST_POPULATED) return at;
+  if (bytes >= HUGE_PAGE) SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_HUGEPAGE);
+  SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_POPULATE_WRITE);
+  return at;
 }
 
 void memory_unmap(void *at, size_t bytes) {

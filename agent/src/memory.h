@@ -10,6 +10,11 @@ enum memory_in_child { MEMORY_GONE, MEMORY_ZERO };
 
 /** Zeroed pages, or NULL. */
 void *memory_map(size_t bytes, enum memory_in_child);
+/**
+ * The same for a hash table that is filled at once: a child made by fork finds nothing. Its pages are there before they are
+ * touched, large ones where the system gives them: spread accesses miss the translation cache most of all.
+ */
+void *memory_map_table(size_t bytes);
 void memory_unmap(void *, size_t bytes);
 /** Makes whole pages zeroed ones again. */
 void memory_clear(void *, size_t bytes);

@@ -34,6 +34,7 @@ static bool put(struct thread *thread, const struct layout_block *block) {
 }
 
 static void alloc_exact(struct thread *thread, struct layout_block *block) {
+  counters_expect(block->stack);
   if (put(thread, block)) counters_allocated(thread, KIND_NATIVE_HEAP, block->stack, block->size);
 }
 
@@ -54,6 +55,7 @@ void record_alloc(void *address, size_t size, const struct unwind_registers *reg
   if (UNLIKELY(thread == NULL)) return;
   /* An operator new that calls malloc was seen there already. */
   if (!passes_after_all(thread, size) && thread->last_allocated != (uint64_t)address) {
+    blocks_expect((uint64_t)address);
     struct layout_block block = {
         .address = (uint64_t)address,
         .size = size,

@@ -1,6 +1,7 @@
 #include "rules.h"
 
 #include "code-x64.h"
+#include "pc-cache.h"
 #include "registers-x64.h"
 
 #define OP_BREG_FP (0x70 + REGISTER_FP)
@@ -17,6 +18,8 @@ static bool follows_call(struct walker *walker, uint64_t return_address) {
 
 bool rules_is_plausible(struct walker *walker, const struct cursor *at) {
   if (at->address >> 47 != 0 || at->address < 4096) return false;
+  /* Walks came by before: no need to look at the code, which costs a system call. */
+  if (pc_cache_get(at->address, walker->epoch) != RULE_NONE) return true;
   if (!at->was_called || follows_call(walker, at->address + 1)) return true;
   struct image image;
   return modules_find(at->address, &image) && cfi_find(&image, at->address, &walker->cfi) && walker->cfi.is_signal_frame;

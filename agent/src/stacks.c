@@ -24,8 +24,10 @@ bool stacks_start(bool after_fork) {
          store_reserve_rows(SECTION_COUNTERS, 1) && store_reserve_rows(SECTION_DIRTY, 1);
 }
 
+static inline uint64_t pc_hash(uint64_t pc) { return mix(pc, 0x2545f4914f6cdd1d); }
+
 static uint32_t append_pc(uint64_t pc, uint64_t hash) {
-  if (!index_reserve(&pcs)) return 0;
+  if (!index_reserve(&pcs, 1)) return 0;
   struct layout_pc row = {pc, monotonic_ns()};
   uint32_t added = store_append(SECTION_PCS, &row);
   if (added == STORE_FULL) return 0;
@@ -36,24 +38,26 @@ static uint32_t append_pc(uint64_t pc, uint64_t hash) {
 /* Row of PCS, 0 when there is no room. */
 static uint32_t pc_row(uint64_t pc) {
   const struct layout_pc *rows = store_rows(SECTION_PCS);
-  uint64_t hash = mix(pc, 0x2545f4914f6cdd1d);
-  uint32_t row = 0;
+  uint64_t hash = pc_hash(pc), slot;
+  if (pcs.slots == NULL) return append_pc(pc, hash);
+  for (uint32_t place = index_place(hash, pcs.mask); (slot = pcs.slots[place]) != 0; place = (place + 1) & pcs.mask) {
+    if (slot == index_slot(hash, (uint32_t)slot) && rows[(uint32_t)slot].pc == pc) return (uint32_t)slot;
+  }
+  return append_pc(pc, hash);
+}
+
+/* Rows of PCS of some frames; false when there is no room. */
+static bool find_pcs(const struct unwind_frame *frames, uint32_t count, uint32_t *rows) {
+  bool found = true;
   lock_enter(&pcs_lock);
   if (UNLIKELY(pcs_epoch != unwind_code_epoch())) {
     index_drop(&pcs);
     pcs_epoch = unwind_code_epoch();
   }
-  if (pcs.slots != NULL) {
-    uint64_t slot;
-    for (uint32_t place = index_place(hash, pcs.mask); (slot = pcs.slots[place]) != 0; place = (place + 1) & pcs.mask) {
-      if (slot != index_slot(hash, (uint32_t)slot) || rows[(uint32_t)slot].pc != pc) continue;
-      row = (uint32_t)slot;
-      break;
-    }
-  }
-  if (row == 0) row = append_pc(pc, hash);
+  for (uint32_t i = 0; i < count && pcs.slots != NULL; i++) __builtin_prefetch(&pcs.slots[index_place(pc_hash(frames[i].pc), pcs.mask)]);
+  for (uint32_t i = 0; i < count && found; i++) found = (rows[i] = pc_row(frames[i].pc)) != 0;
   lock_leave(&pcs_lock);
-  return row;
+  return found;
 }
 
 /* Row of NODES for a path from the root by the hash of the path, 0 when it is new. */
@@ -68,21 +72,31 @@ static uint32_t find_node(const struct index *index, const struct unwind_frame *
   return 0;
 }
 
-/* Row of NODES, 0 when there is no room. */
-static uint32_t append_node(struct thread *thread, uint32_t parent, const struct unwind_frame *frame) {
-  struct layout_node row = {parent, pc_row(frame->pc)};
-  if (row.pc == 0 || !index_reserve(&thread->nodes)) return 0;
-  uint32_t added = store_append(SECTION_NODES, &row);
-  if (added == STORE_FULL) return 0;
-  index_add(&thread->nodes, frame->hash, added);
-  return added;
+#define NODES_AT_ONCE 16
+
+/* Adds a path below `parent`, at most NODES_AT_ONCE frames; the node of its last, 0 when there is no room. */
+static uint32_t append_nodes(struct thread *thread, uint32_t parent, struct unwind_frame *frames, uint32_t count) {
+  uint32_t pc_of[NODES_AT_ONCE];
+  if (!find_pcs(frames, count, pc_of) || !index_reserve(&thread->nodes, count)) return 0;
+  uint32_t first = store_claim(SECTION_NODES, count);
+  if (first == STORE_FULL) return 0;
+  struct layout_node *rows = store_rows(SECTION_NODES);
+  for (uint32_t i = 0; i < count; i++) {
+    rows[first + i] = (struct layout_node){parent, pc_of[i]};
+    parent = frames[i].node = first + i;
+  }
+  store_count(SECTION_NODES, first + count);
+  for (uint32_t i = 0; i < count; i++) index_add(&thread->nodes, frames[i].hash, first + i);
+  return parent;
 }
 
 /* A stack's counters and dirty byte are there before the stack is. */
 static uint32_t append_stack(uint32_t node, uint32_t flags) {
   struct layout_stack row = {node, flags};
-  uint32_t next = atomic_load_explicit(&store.header->sections[SECTION_STACKS].rows, memory_order_relaxed) + 64;
-  if (!store_reserve_rows(SECTION_COUNTERS, next) || !store_reserve_rows(SECTION_DIRTY, next / 64 + 1)) return 0;
+  uint32_t rows = atomic_load_explicit(&store.header->sections[SECTION_STACKS].rows, memory_order_relaxed);
+  /* Others may append as many as they are threads meanwhile. In whole steps, as each takes a lock. */
+  uint32_t steps = rows / 64 + 2;
+  if (!store_reserve_rows(SECTION_COUNTERS, steps * 64) || !store_reserve_rows(SECTION_DIRTY, steps + 1)) return 0;
   uint32_t added = store_append(SECTION_STACKS, &row);
   return added == STORE_FULL ? 0 : added;
 }
@@ -97,20 +111,17 @@ bool stacks_root(struct thread *thread) {
 }
 
 /*
- * How many of the frames, from the root, are known, their nodes set. Most of a new stack is known, so the innermost is
- * tried first; each try is a cache miss, so all are under way before the first is waited for.
+ * How many of the frames, from the root, are known, their nodes set. Where the walk before was left is most often where
+ * new ground begins; but then all further frames are added, so their places in the index are asked for at once.
  */
 static uint32_t find_known(struct thread *thread, uint32_t unchanged) {
   struct unwind_frame *frames = thread->walker.frames;
   const struct index *index = &thread->nodes;
-  while (unchanged > 0 && frames[unchanged - 1].node == 0) unchanged--;
-  if (index->slots == NULL) return unchanged;
-  uint32_t known = thread->walker.depth;
-  for (uint32_t i = known; i > unchanged; i--) __builtin_prefetch(&index->slots[index_place(frames[i - 1].hash, index->mask)]);
-  for (; known > unchanged; known--) {
-    frames[known - 1].node = find_node(index, &frames[known - 1]);
-    if (frames[known - 1].node != 0) break;
-  }
+  uint32_t known = unchanged, depth = thread->walker.depth;
+  while (known > 0 && frames[known - 1].node == 0) known--;
+  if (index->slots == NULL) return known;
+  for (uint32_t i = known; i < depth; i++) __builtin_prefetch(&index->slots[index_place(frames[i].hash, index->mask)], 1);
+  while (known < depth && (frames[known].node = find_node(index, &frames[known])) != 0) known++;
   return known;
 }
 
@@ -119,9 +130,10 @@ static uint32_t intern(struct thread *thread, uint32_t unchanged) {
   struct walker *walker = &thread->walker;
   uint32_t known = find_known(thread, unchanged);
   uint32_t node = known > 0 ? walker->frames[known - 1].node : thread->root_node;
-  for (uint32_t i = known; i < walker->depth && node != 0; i++) {
-    node = append_node(thread, node, &walker->frames[i]);
-    walker->frames[i].node = node;
+  while (known < walker->depth && node != 0) {
+    uint32_t left = walker->depth - known, count = left < NODES_AT_ONCE ? left : NODES_AT_ONCE;
+    node = append_nodes(thread, node, &walker->frames[known], count);
+    known += count;
   }
   return node;
 }

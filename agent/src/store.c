@@ -151,19 +151,27 @@ static bool reserve(enum layout_section section, uint64_t bytes) {
   return true;
 }
 
-static uint32_t extend(enum layout_section section, uint32_t count, const void *bytes) {
-  struct layout_range *range = &store.header->sections[section];
+uint32_t store_claim(enum layout_section section, uint32_t count) {
+  const struct layout_range *range = &store.header->sections[section];
   struct growth *growth = &growths[section];
   lock_enter(&growth->lock);
   uint32_t first = atomic_load_explicit(&range->rows, memory_order_relaxed);
-  uint64_t size = (uint64_t)count * range->row_bytes, start = (uint64_t)first * range->row_bytes;
-  bool fits = first < STORE_FULL - count && reserve(section, start + size);
-  if (fits) {
-    if (bytes != NULL) memcpy(store.sections[section] + start, bytes, size);
-    atomic_store_explicit(&range->rows, first + count, memory_order_release);
-  }
+  if (first < STORE_FULL - count && reserve(section, ((uint64_t)first + count) * range->row_bytes)) return first;
   lock_leave(&growth->lock);
-  return fits ? first : STORE_FULL;
+  return STORE_FULL;
+}
+
+void store_count(enum layout_section section, uint32_t end) {
+  atomic_store_explicit(&store.header->sections[section].rows, end, memory_order_release);
+  lock_leave(&growths[section].lock);
+}
+
+static uint32_t extend(enum layout_section section, uint32_t count, const void *bytes) {
+  uint32_t first = store_claim(section, count), row_bytes = store.header->sections[section].row_bytes;
+  if (first == STORE_FULL) return STORE_FULL;
+  if (bytes != NULL) memcpy(store.sections[section] + (uint64_t)first * row_bytes, bytes, (uint64_t)count * row_bytes);
+  store_count(section, first + count);
+  return first;
 }
 
 uint32_t store_extend(enum layout_section section, uint32_t count) {

@@ -27,6 +27,10 @@ void store_close(void);
 uint32_t store_extend(enum layout_section, uint32_t count);
 /** Appends one row, whose bytes are in place before it is counted. */
 uint32_t store_append(enum layout_section, const void *row);
+/** Number of the first of `count` rows for the caller to write and then count, to whom the section belongs until then; or STORE_FULL. */
+uint32_t store_claim(enum layout_section, uint32_t count);
+/** Counts claimed rows: all before row `end` are in place. */
+void store_count(enum layout_section, uint32_t end);
 /** Appends a zero-terminated text to SECTION_STRINGS. */
 uint32_t store_string(const char *text);
 /** Space for rows 0 .. count of a section that another one runs parallel to. */
