@@ -23,6 +23,8 @@ static _Atomic uint64_t skipped_early;
 /* What this process, or the one it was forked from, was asked to record; empty while it was not looked for. */
 static struct agent_config wanted;
 static int32_t started_pid;
+/* A stop gave up waiting for a thread: its file is still mapped. */
+static bool is_held_up;
 
 void agent_skipped_early(void) { atomic_fetch_add_explicit(&skipped_early, 1, memory_order_relaxed); }
 
@@ -169,6 +171,16 @@ void agent_stop(void) {
   if (was_recording) end();
   /* Rather lost address space than a fault in the program. */
   if (quiet) store_close();
+  else is_held_up = true;
+}
+
+bool agent_settle(void) {
+  if (started_pid != own_pid()) is_held_up = false; /* a child made by fork has neither the thread nor the file */
+  if (!is_held_up) return true;
+  if (!threads_quiesce()) return false;
+  is_held_up = false;
+  store_close();
+  return true;
 }
 
 /* A program that allocates nothing, or whose malloc is another's, still gets its file: so that nobody has to wonder. */

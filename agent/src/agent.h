@@ -23,6 +23,8 @@ bool agent_start(const struct agent_config *, enum layout_start);
 void agent_start_preloaded(void);
 /** Ends the recording: no hook writes to the file when it returns, and the file is unmapped. Not from within a hook. */
 void agent_stop(void);
+/** Before a start after agent_stop. False: a thread that the stop waited for in vain is still inside the agent. */
+bool agent_settle(void);
 /** The recorder asked for a stop: called within a hook, keeps the file mapped. */
 void agent_stop_requested(void);
 /** An allocation while another thread (or this one) is still starting. */

@@ -77,6 +77,7 @@ static bool prepare(void) {
 static enum attach_result start(void) {
   static struct agent_config config;
   if (atomic_load(&gate.phase) == GATE_RECORDING) return ATTACH_RECORDING;
+  if (!agent_settle()) return ATTACH_HELD_UP;
   if (!read_config(&config)) return ATTACH_NO_CONFIG;
   if (!prepare()) return ATTACH_NO_THREAD;
   uint32_t waiting = GATE_WAITING;

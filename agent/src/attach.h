@@ -33,6 +33,8 @@ enum attach_result {
   ATTACH_NO_THREAD = 5,
   /** No module calls an allocator that can be hooked. */
   ATTACH_NO_SLOTS = 6,
+  /** A thread has not come out of the agent since the recording before: it may still use what a start would clear. */
+  ATTACH_HELD_UP = 7,
 };
 
 /** DllGetClassObject's HRESULT for a result: a failure, as ours to define, of a facility of our own. */

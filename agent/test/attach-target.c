@@ -1,14 +1,16 @@
 /*
- * A program that attaches the agent to itself: `attach-target cycles|forks|loads COUNT LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
+ * A program that attaches the agent to itself: `attach-target cycles|forks|loads|holds COUNT LIBRARY DIRECTORY`. Prints what is wrong and ends with 1.
  */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #define THREADS 3
@@ -181,13 +183,49 @@ static void run_loads(void) {
   pthread_join(loader, NULL);
 }
 
+#define HELD_UP 7
+static volatile int held, released;
+
+/* Holds the thread where it is if that is inside of the agent. */
+static void hold(int signal, siginfo_t *info, void *context) {
+  (void)signal;
+  (void)info;
+  Dl_info at;
+  const ucontext_t *interrupted = context;
+  if (dladdr((void *)interrupted->uc_mcontext.gregs[REG_RIP], &at) == 0 || strstr(at.dli_fname, "libmemsurge") == NULL) return;
+  held = 1;
+  while (!released) usleep(1000);
+}
+
+/* A thread that does not come out of the agent: after a stop has given up on it, starts are refused until it does. */
+static void run_holds(void) {
+  sigaction(SIGUSR1, &(struct sigaction){.sa_sigaction = hold, .sa_flags = SA_SIGINFO | SA_RESTART}, NULL);
+  start_load();
+  for (int refused = 0, tries = 0; refused < rounds; tries++) {
+    if (tries > 100) fail("starts that were refused", refused);
+    held = released = 0;
+    start();
+    for (; !held; usleep(1000)) pthread_kill(threads[0], SIGUSR1);
+    stop();
+    configure();
+    int result = attach_start();
+    released = 1;
+    if (result != 0 && result != HELD_UP) fail("start while a thread is held up", result);
+    refused += result == HELD_UP;
+    if (result == HELD_UP && (result = attach_start()) != 0) fail("start after the thread was held up", result);
+    stop();
+  }
+  end_load();
+}
+
 int main(int count, char **arguments) {
-  if (count != 5) fail("usage: attach-target cycles|forks|loads COUNT LIBRARY DIRECTORY", count);
+  if (count != 5) fail("usage: attach-target cycles|forks|loads|holds COUNT LIBRARY DIRECTORY", count);
   rounds = atoi(arguments[2]);
   load(arguments[3]);
   directory = arguments[4];
   if (strcmp(arguments[1], "cycles") == 0) run_cycles();
   else if (strcmp(arguments[1], "loads") == 0) run_loads();
+  else if (strcmp(arguments[1], "holds") == 0) run_holds();
   else run_forks();
   return 0;
 }

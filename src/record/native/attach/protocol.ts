@@ -18,6 +18,7 @@ const PROBLEMS: Record<number, string> = {
   4: 'it could not make its file',
   5: 'it could not start a thread',
   6: 'it calls no allocator that can be recorded',
+  7: 'one of its threads is still held up in the recording before',
 };
 
 /** The result in an HRESULT; undefined when it is not of the agent: it was not even loaded. */
