@@ -58,6 +58,16 @@ static bool is_known(const struct thread *thread) {
   return thread->state == THREAD_IDLE && thread->recording == gate.recording;
 }
 
+/*
+ * What a thread that forgot itself is known by: only what the kernel keeps of it outlives its last destructor and never
+ * passes to the next thread with its id or its stack. Of that, a timer slack 1 ns longer does no harm.
+ */
+static long timer_slack(void) { return SYSTEM_CALL3(SYS_prctl, PR_GET_TIMERSLACK, 0, 0); }
+static void mark_ended(struct thread *thread) {
+  thread->mark = timer_slack() + 1;
+  SYSTEM_CALL3(SYS_prctl, PR_SET_TIMERSLACK, thread->mark, 0);
+}
+
 /* Other destructors may still allocate: the thread counts as ended in the last round only, and even then goes on to record. */
 static void on_thread_exit(void *value) {
   struct thread *thread = value;
@@ -69,6 +79,7 @@ static void on_thread_exit(void *value) {
   thread_note_name(thread);
   row_of(thread)->end_time = monotonic_ns();
   thread_leave(thread);
+  if (FORGETS_ITSELF) mark_ended(thread);
   thread->ended = true;
   pthread_setspecific(exit_key, NULL);
 }
@@ -94,15 +105,15 @@ static bool is_gone(const struct thread *thread) {
 }
 
 /*
- * A thread may allocate after its last destructor: one that forgot itself is found among the ended by its id, for which
- * a new thread that got the id of an ended one is mistaken. Otherwise one that is gone, or new memory.
+ * A thread may allocate after its last destructor: one that forgot itself is found among the ended. Otherwise one that is
+ * gone, or new memory.
  */
 static struct thread *find_or_map(int32_t tid) {
   struct thread *found = NULL;
   int looked_at = 0;
   for (struct thread *thread = all_threads; thread != NULL && looked_at < 16; thread = thread->next) {
     if (!thread->ended) continue;
-    if (FORGETS_ITSELF && thread->tid == tid && is_known(thread)) return thread;
+    if (FORGETS_ITSELF && thread->tid == tid && is_known(thread) && timer_slack() == thread->mark) return thread;
     if (found == NULL && is_gone(thread)) found = thread;
     looked_at++;
   }

@@ -54,6 +54,8 @@ struct thread {
   int32_t tid;
   uint32_t exit_rounds;
   bool ended;
+  /** Of an ended thread that forgot itself. */
+  long mark;
   struct walker walker;
 };
 
