@@ -68,17 +68,6 @@ static void find_extent(struct image *image) {
   }
 }
 
-bool modules_is_code(const struct image *image, uint64_t start, uint64_t end) {
-  uint32_t count;
-  const ElfW(Phdr) *header = headers_of(image, &count);
-  for (uint32_t i = 0; i < count; i++) {
-    uint64_t low = header[i].p_vaddr + image->bias;
-    bool is_code = header[i].p_type == PT_LOAD && (header[i].p_flags & (PF_R | PF_X)) == (PF_R | PF_X);
-    if (is_code && start >= low && end <= low + header[i].p_memsz) return true;
-  }
-  return false;
-}
-
 /* As the loader knows it, without a look into the image itself. */
 static bool find_object(uint64_t address, struct image *image) {
 #ifndef MEMSURGE_TEST_MODULES_LIST

@@ -24,9 +24,6 @@ bool modules_find(uint64_t address, struct image *);
 /** Makes sure that the image has its row in the store. */
 void modules_note(const struct image *);
 
-/** Whether the image's headers say that a range is code that can be read. */
-bool modules_is_code(const struct image *, uint64_t start, uint64_t end);
-
 /** The code of the dynamic loader; a process begins in it, in a frame that no table describes. */
 bool modules_is_loader(const struct image *);
 
