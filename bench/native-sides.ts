@@ -9,6 +9,9 @@ import { WORK } from './peers.ts';
 /** The agent as `make -C agent` leaves it. */
 const AGENT = join(ROOT, '.build', 'agent', 'libmemsurge.so');
 const SAMPLE_BYTES = 65_536;
+/** In memory, where `memsurge run` has agents write: a disk would add its own price. */
+const AGENTS_FOLDER = `/dev/shm/memsurge-bench-${process.pid}`;
+process.on('exit', () => rmSync(AGENTS_FOLDER, { recursive: true, force: true }));
 
 export interface RecordingSide extends Side {
   /** The folder that it records into, emptied before each run. */
@@ -33,10 +36,10 @@ export function nativeSides(target: readonly string[]): readonly RecordingSide[]
 }
 
 function agentSide(mode: 'sampled' | 'exact', target: readonly string[]): RecordingSide {
-  const recording = join(WORK, `native-${mode}`);
+  const recording = join(AGENTS_FOLDER, mode);
   const command = () => {
     rmSync(recording, { recursive: true, force: true });
-    mkdirSync(recording, { mode: 0o700 });
+    mkdirSync(recording, { recursive: true, mode: 0o700 });
     return ['env', `LD_PRELOAD=${AGENT}`, `MEMSURGE_AGENT=${mode},${SAMPLE_BYTES},${recording}`, ...target];
   };
   return { name: `agent ${mode}`, command, recording };
