@@ -77,7 +77,8 @@ export async function recordRuntime(
     sessions.push(session);
     written.push(done);
   }
-  await folder.save();
+  // Not awaited: the runtime waits for us.
+  void folder.save();
 
   if (options.compiledBefore) {
     const { session, done } = await start(EARLIER_METHODS, () => {});

@@ -5,7 +5,8 @@ import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
 import yazl from 'yazl';
 import { messageOf, TraceError } from './errors.ts';
-import { MANIFEST_PART, type Manifest, parseManifest, readManifest } from './manifest.ts';
+import { MANIFEST_PART, type Manifest } from './manifest.ts';
+import { parseManifest, readManifest } from './manifest-schema.ts';
 
 /** Parts that are read whole; a larger one is not a part that memsurge wrote. */
 const MAX_PART_BYTES = 1024 ** 3;
@@ -138,7 +139,11 @@ export async function packFolder(folder: string, output: string): Promise<void> 
   const partial = `${output}.part`;
   try {
     const zip = new yazl.ZipFile();
-    for (const part of (await folderParts(folder)).keys()) zip.addFile(join(folder, part), part);
+    // The manifest first and as it is: the file's first bytes say what it is.
+    zip.addFile(join(folder, MANIFEST_PART), MANIFEST_PART, { compress: false });
+    for (const part of (await folderParts(folder)).keys()) {
+      if (part !== MANIFEST_PART) zip.addFile(join(folder, part), part);
+    }
     zip.end();
     await pipeline(zip.outputStream, createWriteStream(partial));
     await rename(partial, output);
