@@ -11,6 +11,7 @@ import {
   stopTracing,
 } from './diagnostics/commands.ts';
 import { closed, type RecordingFolder } from './folder.ts';
+import { hidesPrecompiledCode } from './precompiled.ts';
 import type { ProcSampler, SampledProcess } from './proc-sampler.ts';
 import { EARLIER_METHODS, type PlannedSession, planSessions } from './sessions.ts';
 
@@ -69,7 +70,8 @@ export async function recordRuntime(
     return { session, done };
   };
 
-  for (const plan of planSessions(Number.parseInt(info.runtimeVersion, 10) || 0)) {
+  const major = Number.parseInt(info.runtimeVersion, 10) || 0;
+  for (const plan of planSessions(major, hidesPrecompiledCode(facts.pid))) {
     const { session, done } = await start(plan, (chunk) => {
       sampled.codeLoaded();
       if (plan.suffix === '') options.onChunk?.(process, chunk);
