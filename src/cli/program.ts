@@ -1,19 +1,42 @@
 import { Command } from 'commander';
-import { attachCommand } from './commands/attach.ts';
-import { codeCommand } from './commands/code.ts';
-import { heapCommand } from './commands/heap.ts';
-import { psCommand } from './commands/ps.ts';
-import { reportCommand } from './commands/report.ts';
-import { runCommand } from './commands/run.ts';
-import { timelineCommand } from './commands/timeline.ts';
-import { topCommand } from './commands/top.ts';
-import { treeCommand } from './commands/tree.ts';
-import { viewCommand } from './commands/view.ts';
 import { reportError } from './errors.ts';
 import type { Shell } from './shell.ts';
 
-/** The whole command line. Commander throws instead of ending the process, see {@link runProgram}. */
-export function createProgram(shell: Shell, version: string): Command {
+type MakeCommand = (shell: Shell, version: string) => Command;
+
+/** Every command in the order of the help; each is loaded only when it is needed, for "run" must get to its program quickly. */
+const COMMANDS: ReadonlyMap<string, () => Promise<MakeCommand>> = new Map([
+  ['run', async () => (await import('./commands/run.ts')).runCommand],
+  ['attach', async () => (await import('./commands/attach.ts')).attachCommand],
+  ['ps', async () => (await import('./commands/ps.ts')).psCommand],
+  ['report', async () => (await import('./commands/report.ts')).reportCommand],
+  ['top', async () => (await import('./commands/top.ts')).topCommand],
+  ['tree', async () => (await import('./commands/tree.ts')).treeCommand],
+  ['code', async () => (await import('./commands/code.ts')).codeCommand],
+  ['heap', async () => (await import('./commands/heap.ts')).heapCommand],
+  ['timeline', async () => (await import('./commands/timeline.ts')).timelineCommand],
+  ['view', async () => (await import('./commands/view.ts')).viewCommand],
+]);
+
+/** Runs one command line and returns the exit code of an error; undefined when the command ended well. */
+export async function runProgram(args: readonly string[], shell: Shell, version: string): Promise<number | undefined> {
+  const asked = COMMANDS.get(args[0]);
+  try {
+    const makers = await Promise.all((asked === undefined ? [...COMMANDS.values()] : [asked]).map((load) => load()));
+    const program = createProgram(
+      makers.map((make) => make(shell, version)),
+      shell,
+      version,
+    );
+    await program.parseAsync(args, { from: 'user' });
+    return undefined;
+  } catch (error) {
+    return reportError(error, shell.err);
+  }
+}
+
+/** The command line of these commands. Commander throws instead of ending the process. */
+function createProgram(commands: readonly Command[], shell: Shell, version: string): Command {
   const program = new Command('memsurge')
     .description('Finds out why the memory of a .NET process on Linux grows, from a light trace instead of a dump.')
     .version(version)
@@ -31,27 +54,9 @@ Start here:
 Every reading command also opens the .nettrace of another tool, takes the same filters, and prints exact figures with
 --json. Exit codes: 0 done, 2 wrong usage or unreadable input; "run" passes on the code of the program.`,
     );
-  const commands = [
-    runCommand(shell, version),
-    attachCommand(shell, version),
-    psCommand(shell),
-    reportCommand(shell, version),
-    ...[topCommand, treeCommand, codeCommand, heapCommand, timelineCommand].map((make) => make(shell)),
-    viewCommand(shell, version),
-  ];
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) throwInsteadOfExit(command, shell);
   return program;
-}
-
-/** Runs one command line and returns the exit code of an error; undefined when the command ended well. */
-export async function runProgram(program: Command, args: readonly string[], shell: Shell): Promise<number | undefined> {
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return undefined;
-  } catch (error) {
-    return reportError(error, shell.err);
-  }
 }
 
 /** Commander's complaints in our form: one line, a suggestion where it has one, and how to get help. */

@@ -78,8 +78,7 @@ async function openRecording(path: string, { onProgress = () => {}, onPreview }:
     const warnings = [...facts.warnings];
     let bundle = await savedSymbols(file, warnings);
     if (bundle === undefined) {
-      onProgress(LOOKING_UP);
-      bundle = await collectSymbols(codeInUse(processes), fileImages());
+      bundle = await lookUpSymbols(processes, onProgress);
     }
     onProgress(ASSEMBLING);
     return assemble({ ...facts, warnings }, processes, bundle);
@@ -88,8 +87,12 @@ async function openRecording(path: string, { onProgress = () => {}, onPreview }:
   }
 }
 
-const LOOKING_UP: Progress = { text: 'looking up symbols', fraction: undefined };
 const ASSEMBLING: Progress = { text: 'putting it together', fraction: undefined };
+
+function lookUpSymbols(processes: readonly ProcessInput[], onProgress: OnProgress): Promise<SymbolBundle> {
+  const onImage = (path: string) => onProgress({ text: `looking up symbols: ${basename(path)}`, fraction: undefined });
+  return collectSymbols(codeInUse(processes), fileImages(), { onImage });
+}
 
 /** The symbols in the trace; undefined where there are none, or none that can be read, which is said in `warnings`. */
 async function savedSymbols(file: TraceFile, warnings: string[]): Promise<SymbolBundle | undefined> {
@@ -128,8 +131,7 @@ async function openNettrace(path: string, { onProgress = () => {} }: OpenOptions
       threadNames: new Map(),
     };
   });
-  onProgress(LOOKING_UP);
-  const bundle = await collectSymbols(codeInUse(processes), fileImages());
+  const bundle = await lookUpSymbols(processes, onProgress);
   const warnings = [
     ...(capture.truncated === undefined ? [] : [capture.truncated]),
     ...processes.flatMap((process) =>

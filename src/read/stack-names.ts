@@ -31,6 +31,8 @@ export function createStackNames(
 ): StackNames {
   const PENDING = -2;
   const resolvedStacks = new Int32Array(length).fill(PENDING);
+  /** The same without the allocator's frames. */
+  const blamedStacks = new Int32Array(length).fill(PENDING);
   const depths = new Int32Array(length);
   const timeDependent = new Uint8Array(length);
   /** By address, twice: as an innermost frame and as a calling one. */
@@ -100,15 +102,21 @@ export function createStackNames(
     return stack;
   };
 
+  const blamed = (raw: number, time: number): StackIndex => {
+    for (let row = raw; row !== NONE; row = prefix[row]) {
+      const frames = framesAt(row, time);
+      const first = frames.findIndex((frame) => !allocatorFrames.has(frame));
+      if (first >= 0) return pushAll(at(prefix[row], time), frames, first);
+    }
+    return at(raw, time);
+  };
+
   return {
     at,
     withoutAllocator(raw, time) {
-      for (let row = raw; row !== NONE; row = prefix[row]) {
-        const frames = framesAt(row, time);
-        const first = frames.findIndex((frame) => !allocatorFrames.has(frame));
-        if (first >= 0) return pushAll(at(prefix[row], time), frames, first);
-      }
-      return at(raw, time);
+      if (raw === NONE || timeDependent[raw] === 1) return blamed(raw, time);
+      if (blamedStacks[raw] === PENDING) blamedStacks[raw] = blamed(raw, time);
+      return blamedStacks[raw];
     },
     depth: (raw) => (raw === NONE ? 0 : depths[raw]),
     unresolved: (stack) => (stack === NONE ? 0 : unresolvedOfStack[stack]),

@@ -43,18 +43,27 @@ export function usedAddresses(capture: ProcessCapture): Uses {
 
 /** As {@link usedAddresses} for the agent's stacks: each address at the time it was seen first. */
 export function nativeAddresses({ stacks, seen }: AgentCapture): Uses {
-  const rows = Array.from(stacks.address, (_, row) => row).filter((row) => stacks.address[row] > 0);
-  return {
-    address: Float64Array.from(rows, (row) => stacks.address[row]),
-    time: Float64Array.from(rows, (row) => seen[row]),
-  };
+  const address = float64Column();
+  const time = float64Column();
+  for (let row = 0; row < stacks.length; row++) {
+    if (stacks.address[row] <= 0) continue;
+    address.push(stacks.address[row]);
+    time.push(seen[row]);
+  }
+  return { address: address.finish(), time: time.finish() };
 }
 
 export function joinUses(parts: readonly Uses[]): Uses {
   if (parts.length === 1) return parts[0];
-  const column = (pick: (part: Uses) => Float64Array) =>
-    Float64Array.from(parts.flatMap((part) => Array.from(pick(part))));
-  return { address: column((part) => part.address), time: column((part) => part.time) };
+  const length = parts.reduce((sum, part) => sum + part.address.length, 0);
+  const joined = { address: new Float64Array(length), time: new Float64Array(length) };
+  let at = 0;
+  for (const part of parts) {
+    joined.address.set(part.address, at);
+    joined.time.set(part.time, at);
+    at += part.address.length;
+  }
+  return joined;
 }
 
 /** Allocations looked at per type: their places agree, or nearly so. */

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { codeInUse, readRecording } from '../read/recording.ts';
 import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
@@ -19,8 +19,10 @@ export async function finishRecording(
   const onProgress = options.onProgress ?? (() => {});
   const file = await openTraceFile(folder);
   const { processes } = await readRecording(file, { onProgress: ({ text }) => onProgress(text) });
-  onProgress('resolving symbols');
-  const symbols = await collectSymbols(codeInUse(processes), fileImages(), { withSource: options.withSource });
+  const symbols = await collectSymbols(codeInUse(processes), fileImages(), {
+    withSource: options.withSource,
+    onImage: (path) => onProgress(`resolving symbols: ${basename(path)}`),
+  });
   await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols));
   await writeManifest(folder, { ...file.manifest, state: 'complete' });
   onProgress('writing the trace');

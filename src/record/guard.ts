@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { messageOf, TraceError } from '../trace/errors.ts';
 
 /** The diagnostics port of a recording, guarded: whatever happens to us, nobody waits at it for ever. */
 export interface GuardedPort {
@@ -26,6 +27,7 @@ const LONGEST_FOLDER = 60;
 /**
  * Opens the port, with the guardian started first, so that there is no moment at which somebody waits unguarded.
  * `inherited` is a DOTNET_DiagnosticPorts of the user, which keeps working beside ours.
+ * @throws TraceError when there is no place for it.
  */
 export async function openGuardedPort(inherited: string | undefined): Promise<GuardedPort> {
   const path = portPath();
@@ -34,6 +36,11 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     listenAt(server, path, resolve);
+  }).catch((error) => {
+    guardian.release();
+    throw new TraceError(
+      `cannot make a socket at ${path} (${messageOf(error)}); set TMPDIR to a folder that can be written`,
+    );
   });
   const rest = inherited ? `;${inherited}` : '';
   return {

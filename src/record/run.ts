@@ -38,29 +38,10 @@ export interface RunResult {
 export async function run(options: RunOptions): Promise<RunResult> {
   const output = await chooseOutput(options.output, programOf(options.command));
   const native = planNative(options.native, whyNotPreloadable(options.command[0]));
-  const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
-  const sampler = startProcSampler(folder);
-  const looker = native && (await startNativeLooker(folder, sampler));
-  const port = await openGuardedPort(process.env.DOTNET_DiagnosticPorts);
-  // The program prints on the same terminal: a live line would tear its output apart.
-  const live = await showLive(folder, sampler, looker, !process.stdout.isTTY);
-  const runtimes = acceptRuntimes(port, folder, sampler, live.onChunk);
-  folder.onFailure((text) => {
-    say(text);
-    void runtimes.stop();
-  });
-
-  const environment = { ...process.env, DOTNET_DiagnosticPorts: port.launchValue };
-  const target = await launch(
-    options.command,
-    native && looker ? preloadEnvironment(environment, native, looker.path) : environment,
-  ).catch(async (error) => {
-    runtimes.close();
-    await looker?.finish();
-    port.release();
-    sampler.close();
-    live.close();
-    await folder.remove();
+  /** What is to be taken back when the program does not start, in the order it was begun. */
+  const begun: (() => unknown)[] = [];
+  const { port, folder, sampler, looker, live, runtimes, target } = await start().catch(async (error) => {
+    for (const takeBack of begun.reverse()) await takeBack();
     throw error;
   });
   runtimes.launched(target.pid);
@@ -97,6 +78,33 @@ export async function run(options: RunOptions): Promise<RunResult> {
   );
   if (problem !== undefined) say(problem);
   return { code, trace };
+
+  async function start() {
+    // First, so that the guardian starts while we do the rest.
+    const port = await openGuardedPort(process.env.DOTNET_DiagnosticPorts);
+    begun.push(port.release, () => port.server.close());
+    const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
+    begun.push(folder.remove);
+    const sampler = startProcSampler(folder);
+    begun.push(sampler.close);
+    const looker = native && (await startNativeLooker(folder, sampler));
+    if (looker) begun.push(looker.finish);
+    // The program prints on the same terminal: a live line would tear its output apart.
+    const live = await showLive(folder, sampler, looker, !process.stdout.isTTY);
+    begun.push(live.close);
+    const runtimes = acceptRuntimes(port, folder, sampler, live.onChunk);
+    begun.push(runtimes.close);
+    folder.onFailure((text) => {
+      say(text);
+      void runtimes.stop();
+    });
+    const environment = { ...process.env, DOTNET_DiagnosticPorts: port.launchValue };
+    const target = await launch(
+      options.command,
+      native && looker ? preloadEnvironment(environment, native, looker.path) : environment,
+    );
+    return { port, folder, sampler, looker, live, runtimes, target };
+  }
 }
 
 /** A sentence when nothing was recorded, or only one of the two things that were to be. */

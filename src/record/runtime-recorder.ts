@@ -11,6 +11,7 @@ import {
   stopTracing,
 } from './diagnostics/commands.ts';
 import { closed, type RecordingFolder } from './folder.ts';
+import { hidesPrecompiledCode } from './precompiled.ts';
 import type { ProcSampler, SampledProcess } from './proc-sampler.ts';
 import { EARLIER_METHODS, type PlannedSession, planSessions } from './sessions.ts';
 
@@ -73,7 +74,8 @@ export async function recordRuntime(
   // the rundown of its open sessions as it ends.
   const earlier = options.compiledBefore ? await start(EARLIER_METHODS, () => {}) : undefined;
   try {
-    for (const plan of planSessions(Number.parseInt(info.runtimeVersion, 10) || 0)) {
+    const major = Number.parseInt(info.runtimeVersion, 10) || 0;
+    for (const plan of planSessions(major, hidesPrecompiledCode(facts.pid))) {
       const { session, done } = await start(plan, (chunk) => {
         sampled.codeLoaded();
         if (plan.suffix === '') options.onChunk?.(process, chunk);
@@ -83,7 +85,8 @@ export async function recordRuntime(
       sessions.push(session);
       written.push(done);
     }
-    await folder.save();
+    // Not awaited: the runtime waits for us.
+    void folder.save();
   } finally {
     if (earlier !== undefined) await finishEarlier(earlier);
   }

@@ -15,6 +15,9 @@ const IL_MAP = 0x20000;
 /** 2^43: randomized allocation sampling, .NET 10 on. */
 const ALLOCATION_SAMPLING = 0x80000000000;
 
+/** A rundown of all methods that have code, compiled before or while the program ran. */
+const ALL_NAMES = LOADER + JIT + NGEN + END_RUNDOWN + IL_MAP;
+
 const INFORMATIONAL = 4;
 const VERBOSE = 5;
 
@@ -49,8 +52,10 @@ export interface PlannedSession {
 /**
  * The sessions that record a runtime of `major` version. Where stacks can be left out (.NET 9 on) methods come in a
  * session of their own without them; before that, one session for all, for every method event would have a stack anyway.
+ * `namesAtEnd`: when they stop, the runtime names all precompiled methods that ran.
  */
-export function planSessions(major: number): PlannedSession[] {
+export function planSessions(major: number, namesAtEnd: boolean): PlannedSession[] {
+  const rundown = namesAtEnd ? ALL_NAMES : 0;
   const allocations = allocationProvider(major);
   const symbols: Provider = {
     name: RUNTIME_PROVIDER,
@@ -60,11 +65,11 @@ export function planSessions(major: number): PlannedSession[] {
   };
   if (major < 9) {
     const all = { ...allocations, keywords: allocations.keywords + symbols.keywords };
-    return [{ suffix: '', request: session([all], BUFFER_MEGABYTES, true) }];
+    return [{ suffix: '', request: session([all], BUFFER_MEGABYTES, { rundown, stacks: true }) }];
   }
   return [
-    { suffix: '', request: session([allocations], BUFFER_MEGABYTES, true) },
-    { suffix: '-symbols', request: session([symbols], SYMBOL_BUFFER_MEGABYTES, false) },
+    { suffix: '', request: session([allocations], BUFFER_MEGABYTES, { rundown: 0, stacks: true }) },
+    { suffix: '-symbols', request: session([symbols], SYMBOL_BUFFER_MEGABYTES, { rundown, stacks: false }) },
   ];
 }
 
@@ -74,7 +79,7 @@ export const EARLIER_METHODS: PlannedSession = {
   request: {
     providers: [{ name: RUNTIME_PROVIDER, keywords: 0, level: INFORMATIONAL }],
     bufferMegabytes: SYMBOL_BUFFER_MEGABYTES,
-    rundown: LOADER + JIT + NGEN + END_RUNDOWN + IL_MAP,
+    rundown: ALL_NAMES,
     stacks: false,
   },
 };
@@ -85,6 +90,10 @@ function allocationProvider(major: number): Provider {
     : { name: RUNTIME_PROVIDER, keywords: GC, level: VERBOSE };
 }
 
-function session(providers: Provider[], bufferMegabytes: number, stacks: boolean): SessionRequest {
-  return { providers, bufferMegabytes, rundown: 0, stacks };
+function session(
+  providers: Provider[],
+  bufferMegabytes: number,
+  options: Pick<SessionRequest, 'rundown' | 'stacks'>,
+): SessionRequest {
+  return { providers, bufferMegabytes, ...options };
 }

@@ -30,17 +30,18 @@ const MAX_VOTES = 64;
  * Gathers names and lines for the addresses in `used` of all processes from the images and PDBs of this machine, so
  * that the trace opens on a machine without them. Code that was compiled at run time has its names in the trace already
  * and needs lines only; ReadyToRun code gets both. What is missing is noted in the bundle, nothing throws for it.
- * @param options withSource: the text of the source files too
+ * @param options withSource: the text of the source files too; onImage: told the path of each image before it is opened
  */
 export async function collectSymbols(
   processes: readonly ProcessCode[],
   images: ImageSource,
-  options: { readonly withSource: boolean } = { withSource: false },
+  options: { readonly withSource?: boolean; readonly onImage?: (path: string) => void } = {},
 ): Promise<SymbolBundle> {
+  const { withSource = false, onImage = () => {} } = options;
   const bundle = emptyBundle();
-  const sources = createSourceFiles(images, options.withSource);
-  const modules = createModules(images, sources);
-  const natives = createNativeNames(images, sources);
+  const sources = createSourceFiles(images, withSource);
+  const modules = createModules(images, sources, onImage);
+  const natives = createNativeNames(images, sources, onImage);
   try {
     for (const process of processes) {
       // Opening large images takes a moment each: let a progress line live.
@@ -90,8 +91,7 @@ async function collectProcess(
   const seen = new Set<number>();
   for (let i = 0; i < address.length; i++) {
     const at = callSite(address[i]);
-    const varies = index.bodies.dependsOnTime(at) || index.imageDependsOnTime(at);
-    if (!varies && seen.has(at)) continue;
+    if (seen.has(at) && !index.dependsOnTime(at)) continue;
     seen.add(at);
     const native = index.nativeAt(at, time[i]);
     if (native !== undefined) {
@@ -178,7 +178,7 @@ interface UsedModule {
   finish(): BundleModule;
 }
 
-function createModules(images: ImageSource, sources: SourceFiles): Modules {
+function createModules(images: ImageSource, sources: SourceFiles, onImage: (path: string) => void): Modules {
   const opened = new Map<string, UsedModule | undefined>();
   const modules: Modules = {
     has: (path) => opened.has(path),
@@ -203,6 +203,7 @@ function createModules(images: ImageSource, sources: SourceFiles): Modules {
       const found = paths.find((one) => moduleName(one) === name);
       return found === undefined ? undefined : modules.use(found, process)?.module.metadata;
     };
+    onImage(path);
     const expected = { path, pid: process.pid, pdbGuid: loaded?.pdbGuid ?? '', pdbPath: loaded?.pdbPath ?? '' };
     return useModule(openModule(expected, images, byName), sources);
   };

@@ -20,7 +20,11 @@ interface Wanted {
   readonly sites: Set<number>;
 }
 
-export function createNativeNames(images: ImageSource, sources: SourceFiles): NativeNames {
+export function createNativeNames(
+  images: ImageSource,
+  sources: SourceFiles,
+  onImage: (path: string) => void,
+): NativeNames {
   const wanted = new Map<string, Wanted>();
   return {
     want(module, site, pid) {
@@ -32,6 +36,7 @@ export function createNativeNames(images: ImageSource, sources: SourceFiles): Na
     async finish() {
       const found: BundleNative[] = [];
       for (const one of wanted.values()) {
+        onImage(one.module.path);
         found.push(nameSites(one, images, sources));
         // Large images take a moment each: let a progress line live.
         await nextTurn();

@@ -26,8 +26,8 @@ export interface CodeIndex {
   readonly bodies: CodeMap;
   imageAt(address: number, time: number): MappedImage | undefined;
   nativeAt(address: number, time: number): NativeModule | undefined;
-  /** True when more than one image was mapped there, managed or native. */
-  imageDependsOnTime(address: number): boolean;
+  /** True when different methods were there at different times, or different images were mapped, managed or native. */
+  dependsOnTime(address: number): boolean;
   /** The module of a body, by the runtime's id; undefined when its load was not reported. */
   moduleOf(body: CodeBody): LoadedModule | undefined;
 }
@@ -44,17 +44,28 @@ export function indexCode(
     if (sameId === undefined) modules.set(module.moduleId, [module]);
     else sameId.push(module);
   }
+  const bodies = createCodeMap(process.code);
+  // The same few addresses stand on very many stacks.
+  const varies = new Map<number, boolean>();
+  const imageVaries = (address: number) =>
+    new Set(imagesAt(address).map((image) => `${image.base} ${image.path}`)).size > 1 ||
+    new Set(nativesAt(address).map((module) => `${module.bias} ${module.path}`)).size > 1;
   return {
-    bodies: createCodeMap(process.code),
+    bodies,
     imageAt(address, time) {
       return asOf(imagesAt(address), time);
     },
     nativeAt(address, time) {
       return asOf(nativesAt(address), time);
     },
-    imageDependsOnTime: (address) =>
-      new Set(imagesAt(address).map((image) => `${image.base} ${image.path}`)).size > 1 ||
-      new Set(nativesAt(address).map((module) => `${module.bias} ${module.path}`)).size > 1,
+    dependsOnTime(address) {
+      let known = varies.get(address);
+      if (known === undefined) {
+        known = bodies.dependsOnTime(address) || imageVaries(address);
+        varies.set(address, known);
+      }
+      return known;
+    },
     moduleOf(body) {
       if (body.moduleId === 0) return undefined;
       const found = modules.get(body.moduleId);

@@ -25,9 +25,9 @@ export interface NativeMethod {
   readonly size: number;
   /** Offset of the piece within the method's code as debug information counts it: 0 for the hot piece. */
   readonly nativeOffset: number;
-  /** MethodDef row in the image's metadata, unless the instance names another module. */
+  /** MethodDef row in the image's metadata, unless the instance names another module. @throws TraceError when that is damaged. */
   readonly methodRow: number;
-  /** Type and method arguments; undefined for a method that is not generic. */
+  /** Type and method arguments; undefined for a method that is not generic. @throws TraceError when they are damaged. */
   readonly instance: InstanceSignature | undefined;
   /** Native offset → IL offset, as in CodeBody; undefined when the image has no debug information for it. */
   ilMap(): { readonly native: Int32Array; readonly il: Int32Array } | undefined;
@@ -237,13 +237,22 @@ function createReadyToRun(tables: Tables): ReadyToRun {
       if (entry < 0 || entries.functionIndex[entry] !== piece.hot) return undefined;
       const hotPiece = piece.hot === piece.first ? piece : pieceOf(piece.hot);
       if (hotPiece === undefined) return undefined;
-      const instance = instanceAt(tables, entry);
+      // Many addresses lie in one method: its signature is read when it is asked for.
+      let instance: { readonly is: InstanceSignature | undefined } | undefined;
+      const readInstance = () => {
+        instance ??= { is: instanceAt(tables, entry) };
+        return instance.is;
+      };
       return {
         rva: functions.begin[piece.first],
         size: sizeOf(piece),
         nativeOffset: hotPiece === piece ? 0 : sizeOf(hotPiece),
-        methodRow: instance?.methodRow ?? entries.methodRow[entry],
-        instance,
+        get methodRow() {
+          return readInstance()?.methodRow ?? entries.methodRow[entry];
+        },
+        get instance() {
+          return readInstance();
+        },
         ilMap: () => checkedRead(tables.path, () => readBounds(tables, piece.hot)),
       };
     },

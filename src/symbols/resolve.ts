@@ -47,10 +47,7 @@ export function createResolver(process: Omit<ProcessCode, 'used' | 'types'>, bun
   type Frames = readonly ResolvedFrame[];
   const caches = { innermost: new Map<number, Frames>(), calling: new Map<number, Frames>() };
 
-  const dependsOnTime = (address: number): boolean => {
-    const at = callSite(address);
-    return index.bodies.dependsOnTime(at) || index.imageDependsOnTime(at);
-  };
+  const dependsOnTime = (address: number): boolean => index.dependsOnTime(callSite(address));
 
   const lookUp = (address: number, time: number, innermost: boolean): Frames => {
     const native = index.nativeAt(callSite(address), time);

@@ -2,6 +2,7 @@ import { joinAllocations } from './allocation-columns.ts';
 import { float64Column, int32Column, uint8Column } from './columns.ts';
 import { indexed } from './combinations.ts';
 import { GENERATIONS } from './kinds.ts';
+import { createStackRows } from './stack-rows.ts';
 import {
   type AllocationSource,
   type AllocationTable,
@@ -119,9 +120,7 @@ export function createTraceBuilder(): TraceBuilder {
   const frameRows = interner();
   const frames = { function: int32Column(), file: int32Column(), line: int32Column(), near: uint8Column() };
 
-  // The stacks of a trace can be millions, so their index is a number: prefix and frame in one double.
-  const stackRows = new Map<number, StackIndex>();
-  const stacks = { prefix: int32Column(), frame: int32Column() };
+  const stacks = createStackRows();
 
   const typeRows = interner();
   const types: string[] = [];
@@ -199,17 +198,7 @@ export function createTraceBuilder(): TraceBuilder {
       });
     },
 
-    stack(prefix, frame) {
-      const key = (prefix + 1) * 2 ** 26 + frame;
-      let row = stackRows.get(key);
-      if (row === undefined) {
-        row = stackRows.size;
-        stackRows.set(key, row);
-        stacks.prefix.push(prefix);
-        stacks.frame.push(frame);
-      }
-      return row;
-    },
+    stack: stacks.row,
 
     type(name) {
       return typeRows.find(name, () => types.push(name));
@@ -258,7 +247,7 @@ export function createTraceBuilder(): TraceBuilder {
           line: frames.line.finish(),
           near: frames.near.finish(),
         },
-        stacks: { length: stackRows.size, prefix: stacks.prefix.finish(), frame: stacks.frame.finish() },
+        stacks: { length: stacks.prefix.length, prefix: stacks.prefix.finish(), frame: stacks.frame.finish() },
         types: { length: types.length, name: types },
         allocations: indexed(joinAllocations(allocations)),
         native: {

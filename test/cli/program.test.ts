@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import pc from 'picocolors';
 import { describe, expect, test } from 'vitest';
-import { createProgram, runProgram } from '../../src/cli/program.ts';
+import { runProgram } from '../../src/cli/program.ts';
 import type { Shell } from '../../src/cli/shell.ts';
 import { TraceError } from '../../src/trace/errors.ts';
 
@@ -23,7 +23,7 @@ async function run(
     width: 80,
     colors: pc.createColors(false),
   };
-  const code = await runProgram(createProgram(shell, '1.2.3'), args, shell);
+  const code = await runProgram(args, shell, '1.2.3');
   return { out, err, code };
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { ROOT } from '../support/root.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
 import { countOf, openRecording, processesWith, streamsOf } from './support.ts';
 
@@ -71,6 +72,29 @@ describe('wrong usage is one line and exit code 2', () => {
     await mkdir(join(folder, 'sub'));
     expect((await memsurge('run', '-o', join(folder, 'sub'), '--', 'true')).stderr).toContain('is a folder');
     expect((await memsurge('run', '-o', join(folder, 'no/where.memsurge'), '--', 'true')).status).toBe(2);
+  });
+
+  test('no place for the socket of the recording: nothing starts, nothing is left', async () => {
+    const output = fresh();
+    const bin = join(ROOT, 'bin', 'memsurge.js');
+    const environment = { ...process.env, TMPDIR: join(ROOT, 'package.json') };
+    const { status, stdout, stderr } = await start(
+      process.execPath,
+      [bin, 'run', '-o', output, '--', 'echo', 'started'],
+      environment,
+    ).finished;
+    expect(stderr).toMatch(/^memsurge: cannot make a socket at .*; set TMPDIR to a folder that can be written\n$/);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(existsSync(output) || existsSync(`${output}.recording`)).toBe(false);
+  });
+
+  test('a zip that is no trace is not overwritten, though its first file has the same name', async () => {
+    const output = fresh();
+    await memsurge('run', '-o', output, '--', 'true');
+    const bytes = Buffer.from((await readFile(output, 'latin1')).replace('"memsurge"', '"an addon"'), 'latin1');
+    await writeFile(output, bytes);
+    expect((await memsurge('run', '-o', output, '--', 'true')).stderr).toMatch(/exists and is not a memsurge trace/);
+    expect(await readFile(output)).toEqual(bytes);
   });
 
   test('an earlier trace is replaced', async () => {

@@ -18,12 +18,13 @@ const LEAST_FREE_BYTES = 512 * 1024 * 1024;
 export async function makeAgentsFolder(recording: string): Promise<string> {
   const link = join(recording, AGENTS_FOLDER);
   try {
-    await removeOrphans();
     const { bavail, bsize } = await statfs(SHARED_MEMORY);
     if (bavail * bsize >= LEAST_FREE_BYTES) {
       const path = await mkdtemp(join(SHARED_MEMORY, PREFIX));
       await symlink(recording, join(path, BACK));
       await symlink(path, link);
+      // Not awaited: the program's start need not wait for it.
+      void removeOrphans().catch(() => {});
       return path;
     }
   } catch {

@@ -1,0 +1,80 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import * as v from 'valibot';
+import { messageOf, TraceError } from './errors.ts';
+import { MANIFEST_PART, TRACE_FILE_VERSION } from './manifest.ts';
+
+// Beside manifest.ts and not in it: a recording that starts writes a manifest, and need not load what checks one.
+
+const ManifestProcessSchema = v.object({
+  /** Names the parts of this process: its pid, or "PID-2" when the pid was used twice. */
+  id: v.string(),
+  pid: v.number(),
+  parentPid: v.number(),
+  name: v.string(),
+  commandLine: v.string(),
+  /** For example ".NET 10.0.12". */
+  runtime: v.string(),
+  /** Monotonic ns at which the process was seen first and last. */
+  startTime: v.number(),
+  endTime: v.optional(v.number()),
+  /** How it ended, in words. */
+  exit: v.optional(v.string()),
+  /** Part names of its event streams. */
+  streams: v.array(v.string()),
+  /** Part names of its agent's files, one for each program it was; looks at one are beside it, `.looks`. */
+  native: v.optional(v.array(v.string()), []),
+});
+
+const ManifestSchema = v.object({
+  format: v.literal('memsurge'),
+  version: v.number(),
+  /** The tool that wrote it, for example "memsurge 0.1.0". */
+  tool: v.string(),
+  state: v.picklist(['recording', 'complete']),
+  mode: v.picklist(['run', 'attach']),
+  command: v.array(v.string()),
+  /** ms since 1970 and monotonic ns of the same moment, time 0 of the trace. */
+  startedAt: v.number(),
+  startTime: v.number(),
+  endTime: v.optional(v.number()),
+  processes: v.array(ManifestProcessSchema),
+  /** Plain sentences about what went wrong while recording. */
+  warnings: v.array(v.string()),
+});
+
+export type Manifest = v.InferOutput<typeof ManifestSchema>;
+export type ManifestProcess = v.InferOutput<typeof ManifestProcessSchema>;
+
+/**
+ * The manifest in `text`; `source` names the trace in errors.
+ * @throws TraceError when it is not a manifest or was written by a newer memsurge.
+ */
+export function parseManifest(text: string, source: string): Manifest {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new TraceError(`${source}: the manifest is not readable (${messageOf(error)}); the trace is damaged`);
+  }
+  const version = (json as { version?: unknown } | null)?.version;
+  if (typeof version === 'number' && version > TRACE_FILE_VERSION) {
+    throw new TraceError(
+      `${source} was written in trace format ${version}, this memsurge reads up to ${TRACE_FILE_VERSION}; update memsurge`,
+    );
+  }
+  const result = v.safeParse(ManifestSchema, json);
+  if (!result.success) {
+    const issue = result.issues[0];
+    throw new TraceError(`${source}: the manifest is not valid (${v.getDotPath(issue) ?? 'root'}: ${issue.message})`);
+  }
+  return result.output;
+}
+
+/** @throws TraceError as {@link parseManifest}. */
+export async function readManifest(folder: string): Promise<Manifest> {
+  const text = await readFile(join(folder, MANIFEST_PART), 'utf8').catch((error: unknown) => {
+    throw new TraceError(`${folder} has no readable ${MANIFEST_PART} (${messageOf(error)}): not a memsurge recording`);
+  });
+  return parseManifest(text, folder);
+}
