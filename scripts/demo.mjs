@@ -21,6 +21,9 @@ memsurge('top', native, '--kind', 'native-heap', '--by', 'thread', '--limit', '5
 memsurge('tree', native, '--kind', 'native-heap', '--callers', '--function', 'HeapMalloc1');
 memsurge('code', native, 'HeapMalloc1');
 
+const shown = (path) => relative(process.cwd(), path);
+console.log(`\nOpen both in the browser: node bin/memsurge.js view ${shown(managed)} ${shown(native)}`);
+
 function record(story, ...options) {
   const trace = join(folder, `${story}.memsurge`);
   rmSync(trace, { recursive: true, force: true });
@@ -29,8 +32,8 @@ function record(story, ...options) {
 }
 
 function memsurge(...args) {
-  const shown = args.map((arg) => (arg.startsWith(root) ? relative(process.cwd(), arg) : arg)).join(' ');
-  console.log(`\n$ memsurge ${shown}`);
+  const typed = args.map((arg) => (arg.startsWith(root) ? shown(arg) : arg)).join(' ');
+  console.log(`\n$ memsurge ${typed}`);
   const { status } = spawnSync(process.execPath, [join(root, 'bin', 'memsurge.js'), ...args], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);
 }
