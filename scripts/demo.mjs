@@ -21,8 +21,11 @@ memsurge('top', native, '--kind', 'native-heap', '--by', 'thread', '--limit', '5
 memsurge('tree', native, '--kind', 'native-heap', '--callers', '--function', 'HeapMalloc1');
 memsurge('code', native, 'HeapMalloc1');
 
-const shown = (path) => relative(process.cwd(), path);
 console.log(`\nOpen both in the browser: node bin/memsurge.js view ${shown(managed)} ${shown(native)}`);
+
+function shown(path) {
+  return relative(process.cwd(), path);
+}
 
 function record(story, ...options) {
   const trace = join(folder, `${story}.memsurge`);
