@@ -10,9 +10,12 @@
 #include "arch.h"
 #include "attach.h"
 #include "got.h"
+#include "memory.h"
 #include "store.h"
 
 #define POLL_NS 20000000
+/* The recorder looks at the counters ten times a second, seconds apart at worst: one that has not for so long was killed. */
+#define ABANDONED_NS ((uint64_t)30 * 1000000000)
 /* It uses a few KiB; but the program's own thread-local variables come out of the stack too. */
 #define STACK_BYTES (256 << 10)
 
@@ -24,12 +27,26 @@ static void wait_for_quit(void) {
   SYSTEM_CALL4(SYS_futex, &quit, FUTEX_WAIT_PRIVATE, 0, &timeout);
 }
 
+/* The recorder's number of its last look, and when it was seen to change. */
+struct looks {
+  uint32_t tick;
+  uint64_t since;
+};
+
+static bool is_abandoned(struct looks *looks) {
+  uint32_t tick = atomic_load(&store.header->tick);
+  uint64_t now = monotonic_ns();
+  if (looks->since == 0 || looks->tick != tick) *looks = (struct looks){.tick = tick, .since = now};
+  return now - looks->since > ABANDONED_NS;
+}
+
 static void *run(void *unused) {
   SYSTEM_CALL3(SYS_prctl, PR_SET_NAME, "memsurge", 0);
+  struct looks looks = {0};
   while (atomic_load(&quit) == 0) {
     got_refresh();
-    bool asked_to_stop = atomic_load(&store.header->stop) != 0 || atomic_load(&store.header->state) == STATE_STOPPED;
-    if (asked_to_stop && attach_end_by_control()) {
+    bool is_over = atomic_load(&store.header->stop) != 0 || atomic_load(&store.header->state) == STATE_STOPPED;
+    if ((is_over || is_abandoned(&looks)) && attach_end_by_control()) {
       pthread_detach(pthread_self());
       break;
     }

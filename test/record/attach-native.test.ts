@@ -195,6 +195,24 @@ describe.skipIf(withoutGdb)('a plain native program', () => {
   });
 });
 
+describe.skipIf(withoutGdb)('a recorder that is killed while it records', () => {
+  test('is given up by the agent, which leaves the program as it was and can be used again', async () => {
+    const target = await waiting();
+    const killed = await attaching(String(target.pid), '--native', 'exact');
+    await until(() => slotsToAgent(target.pid) > 0);
+    killed.child.kill('SIGKILL');
+    await killed.finished;
+    await until(() => slotsToAgent(target.pid) === 0, 90);
+    const next = await attaching(String(target.pid), '--native', 'exact');
+    target.tell();
+    target.tell();
+    expect(await target.finished).toMatchObject({ status: 7, stderr: '' });
+    expect((await next.finished).status).toBe(0);
+    const { rows } = await ask('top', next.output, '--kind', 'native-heap', '--by', 'function');
+    expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
+  });
+});
+
 describe.skipIf(withoutNative)('refused in one line that says what to do', () => {
   async function refused(env: NodeJS.ProcessEnv, ...args: string[]): Promise<string> {
     const { status, stdout, stderr } = await start(process.execPath, [BIN, 'attach', ...args, '-o', fresh()], env)

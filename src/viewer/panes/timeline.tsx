@@ -74,7 +74,7 @@ function Legend({ answer }: { readonly answer: Answer<TimelineRow> }): JSX.Eleme
           native heap, requested
         </span>
       )}
-      <span class="key key-gc">GC, higher for older generations</span>
+      {answer.rows.some(({ gcs }) => gcs > 0) && <span class="key key-gc">GC, higher for older generations</span>}
       <span class="dim">drag: choose a range · z, x: zoom · Esc: all</span>
     </span>
   );
