@@ -98,6 +98,12 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     const [first] = guardians();
     process.kill(first, 'SIGKILL');
     await until(() => guardians().length === 1 && guardians()[0] !== first);
+    // The guardian comes before the program.
+    await until(() =>
+      processesWith(spawner).some(
+        (pid) => procFile(pid, 'cmdline').startsWith('sh\0') && procFile(pid, 'environ').includes(temporary),
+      ),
+    );
     child.kill('SIGKILL');
     letGo(temporary);
     expect((await finished).stdout).toBe('child done\nparent done\ncode 0\n');

@@ -186,6 +186,8 @@ describe('with the keyboard', () => {
     expect(await levels()).toEqual(opened);
     const selected = page.getByRole('row', { selected: true });
     expect(await selected.textContent()).toContain('LoadCustomerAttachments');
+    // A row that is open is closed first: whether this one has anything below depends on what was sampled.
+    if ((await selected.getAttribute('aria-expanded')) === 'true') await page.keyboard.press('ArrowLeft');
     await page.keyboard.press('ArrowLeft');
     await settled(page);
     expect(await selected.textContent()).toContain('Program.Main');

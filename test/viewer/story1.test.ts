@@ -1,8 +1,10 @@
+import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CodeAnswer } from '../../src/query/code.ts';
 import type { Answer } from '../../src/query/rows.ts';
 import { ask, scratchFolder } from '../support/memsurge.ts';
+import { ROOT } from '../support/root.ts';
 import {
   filterRow,
   hotLine,
@@ -185,3 +187,19 @@ async function rootTotals(page: Page): Promise<number[]> {
     .evaluateAll((cells) => cells.map((cell: { title: string }) => cell.title));
   return hints.map((hint) => Number(hint.replaceAll(/[^\d.]/g, '')));
 }
+
+test('source that is not where the symbols say comes from a folder that the user chooses', async () => {
+  const why = 'source not found: looked in the trace and where it was built';
+  const page = await visit(`${url}?fn=${encodeURIComponent(`story1!${FUNCTION}`)}`, {
+    before: (context) =>
+      context.route('**/code?**', async (route) => {
+        const response = await route.fetch();
+        const { generation, answer } = await response.json();
+        await route.fulfill({ json: { generation, answer: { ...answer, source: { warnings: [why] } } } });
+      }),
+  });
+  const code = page.getByRole('complementary', { name: 'code' });
+  await expect.poll(() => code.textContent()).toContain(why);
+  await code.getByLabel(/choose a folder that holds Program\.cs/).setInputFiles(join(ROOT, 'samples'));
+  await expectTheLine(page);
+});
