@@ -133,7 +133,9 @@ async function folderParts(folder: string): Promise<Map<string, number>> {
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    sizes.set(relative(folder, path).split(sep).join('/'), (await stat(path)).size);
+    // A recording that goes on takes files away meanwhile: a manifest that was being written has its own name now.
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined) sizes.set(relative(folder, path).split(sep).join('/'), found.size);
   }
   return sizes;
 }

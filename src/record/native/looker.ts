@@ -1,5 +1,5 @@
 import { readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { compactAgentFile } from '../../read/agent/compact.ts';
 import { looksHeader } from '../../read/agent/looks.ts';
@@ -181,10 +181,20 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       }
       // Programs that outlive the recording find no place to write to any more.
       for (const directory of [...directories.keys(), join(folder.path, AGENTS_FOLDER)]) {
-        await rm(directory, { recursive: true, force: true });
+        await removeFolder(directory);
       }
     },
   };
+}
+
+/**
+ * Takes a folder away in which programs may be making files at this moment: under another name they find it no more. What
+ * cannot be removed stays, for the next recording to clean up.
+ */
+async function removeFolder(path: string): Promise<void> {
+  const gone = `${path}.gone`;
+  await rename(path, gone).catch(() => {});
+  await rm(gone, { recursive: true, force: true }).catch(() => {});
 }
 
 /** A container's folders are gone when its last process is. */
