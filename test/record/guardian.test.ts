@@ -161,6 +161,21 @@ test('a server that outlives the program and the recording works on, and so does
   await nothingLeft(temporary);
 });
 
+test('a recording ends while what outlives it starts one program after another', async () => {
+  const temporary = join(folder, 'tmp-loop');
+  await mkdir(temporary);
+  const env = { ...process.env, TMPDIR: temporary };
+  const loop = `setsid sh -c 'until [ -e $TMPDIR/go ]; do /bin/true; done' > /dev/null 2>&1 &`;
+  const script = `${loop} sleep 0.3; echo started`;
+  const output = join(folder, 'loop.memsurge');
+  const run = start(process.execPath, [BIN, 'run', '-o', output, '--', 'sh', '-c', script], env);
+  const { status, stdout } = await run.finished;
+  letGo(temporary);
+  expect([status, stdout]).toEqual([0, 'started\n']);
+  expect(existsSync(output)).toBe(true);
+  await nothingLeft(temporary);
+});
+
 const isGuardian = (pid: number) => procFile(pid, 'cmdline').includes('guardian');
 
 function procFile(pid: number, name: string): string {
