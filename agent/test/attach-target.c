@@ -161,10 +161,12 @@ static void run_forks(void) {
 
 /* DIRECTORY/large.so has thousands of slots: while they are being filled in, nobody else may touch them. */
 static void *load_and_unload(void *name) {
-  while (running) {
+  for (int loads = 1; running; loads++) {
     void *handle = dlopen(name, RTLD_LAZY | RTLD_LOCAL);
     if (handle == NULL) fail(dlerror(), 0);
     dlclose(handle);
+    /* The loader's lock is not a fair one: without a pause others wait for it for seconds. */
+    if (loads % 8 == 0) usleep(50);
   }
   return NULL;
 }
@@ -184,17 +186,20 @@ static void run_loads(void) {
 }
 
 #define HELD_UP 7
-static volatile int held, released;
+static volatile int wanted, held, released;
 
-/* Holds the thread where it is if that is inside of the agent. */
+/* Holds the thread once where it is if that is inside of the agent. */
 static void hold(int signal, siginfo_t *info, void *context) {
   (void)signal;
   (void)info;
+  if (!wanted) return;
   Dl_info at;
   const ucontext_t *interrupted = context;
   if (dladdr((void *)interrupted->uc_mcontext.gregs[REG_RIP], &at) == 0 || strstr(at.dli_fname, "libmemsurge") == NULL) return;
+  wanted = 0;
   held = 1;
   while (!released) usleep(1000);
+  held = 0;
 }
 
 /* A thread that does not come out of the agent: after a stop has given up on it, starts are refused until it does. */
@@ -203,13 +208,13 @@ static void run_holds(void) {
   start_load();
   for (int refused = 0, tries = 0; refused < rounds; tries++) {
     if (tries > 100) fail("starts that were refused", refused);
-    held = released = 0;
+    released = 0;
     start();
-    for (; !held; usleep(1000)) pthread_kill(threads[0], SIGUSR1);
+    for (wanted = 1; !held; usleep(1000)) pthread_kill(threads[0], SIGUSR1);
     stop();
     configure();
     int result = attach_start();
-    released = 1;
+    for (released = 1; held; usleep(1000));
     if (result != 0 && result != HELD_UP) fail("start while a thread is held up", result);
     refused += result == HELD_UP;
     if (result == HELD_UP && (result = attach_start()) != 0) fail("start after the thread was held up", result);

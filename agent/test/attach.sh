@@ -37,7 +37,7 @@ ${CC:-cc} -shared -fPIC -o "$files/large.so" "$files/large.c"
 
 run cycles 1000 libmemsurge.so
 run forks 1000 libmemsurge.so
-run loads 300 libmemsurge.so
+run loads 2000 libmemsurge.so
 run holds 2 libmemsurge.so
 run cycles 100 libmemsurge-tls.so
 run forks 100 libmemsurge-tls.so
