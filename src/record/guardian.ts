@@ -17,6 +17,8 @@ import { allPids } from './proc.ts';
  * children will not wait, though its own environment says so. docs/runtime-facts.md has the measurements behind this.
  */
 const [, , port] = process.argv;
+// Says in `ps` what it is, and `killall -9 node` ends the recorder alone.
+process.title = `memsurge-guardian ${port}`;
 const settled = new Set<string>();
 
 const FIRST_SCAN_PAUSE = 100;
