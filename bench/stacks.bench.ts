@@ -5,7 +5,7 @@ import type { AgentCapture } from '../src/read/agent/capture.ts';
 import { readAgentFile } from '../src/read/agent/file.ts';
 import { openTrace } from '../src/read/open.ts';
 import { openTraceFile } from '../src/trace/file.ts';
-import { AGENTS_FOLDER } from '../src/trace/manifest.ts';
+import { AGENTS_FOLDER } from '../src/trace/part-names.ts';
 import { NONE, type Trace } from '../src/trace/tables.ts';
 import { printResult } from './measure.ts';
 import { memsurgeRun, WORK } from './peers.ts';

@@ -5,7 +5,7 @@ import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { openTraceFile, type TraceFile } from '../trace/file.ts';
-import { SYMBOLS_PART } from '../trace/manifest.ts';
+import { SYMBOLS_PART } from '../trace/part-names.ts';
 import type { Trace } from '../trace/tables.ts';
 import { assemble, type ProcessInput } from './assemble.ts';
 import { fileChunks } from './chunks.ts';

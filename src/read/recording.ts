@@ -1,7 +1,8 @@
 import type { ProcessCode } from '../symbols/collect.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
-import { AGENTS_FOLDER, type Manifest, type ManifestProcess, NATIVE_FOLDER } from '../trace/manifest.ts';
+import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
+import { AGENTS_FOLDER, NATIVE_FOLDER } from '../trace/part-names.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';

@@ -4,7 +4,8 @@ import { codeInUse, readRecording } from '../read/recording.ts';
 import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
 import { openTraceFile, packFolder } from '../trace/file.ts';
-import { SYMBOLS_PART, writeManifest } from '../trace/manifest.ts';
+import { writeManifest } from '../trace/manifest.ts';
+import { SYMBOLS_PART } from '../trace/part-names.ts';
 
 /**
  * Turns the folder of a recording that stopped into the trace file `output`: gathers the symbols its stacks need while

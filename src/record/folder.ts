@@ -2,7 +2,8 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, TraceError } from '../trace/errors.ts';
-import { type Manifest, type ManifestProcess, TRACE_FILE_VERSION, writeManifest } from '../trace/manifest.ts';
+import { type Manifest, type ManifestProcess, writeManifest } from '../trace/manifest.ts';
+import { TRACE_FILE_VERSION } from '../trace/part-names.ts';
 import { monotonicNow } from './clock.ts';
 
 /** The folder a recording is written into, in the layout of docs/architecture.md; readable at any moment. */

@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { TraceError } from '../trace/errors.ts';
-import { MANIFEST_PART } from '../trace/manifest.ts';
+import { MANIFEST_PART } from '../trace/part-names.ts';
 
 /**
  * The trace file to write: `wanted`, or `PROGRAM-yyyymmdd-hhmmss.memsurge` here. An earlier trace is replaced.

@@ -5,8 +5,9 @@ import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
 import yazl from 'yazl';
 import { messageOf, TraceError } from './errors.ts';
-import { MANIFEST_PART, type Manifest, NATIVE_FOLDER } from './manifest.ts';
+import type { Manifest } from './manifest.ts';
 import { parseManifest, readManifest } from './manifest-schema.ts';
+import { MANIFEST_PART, NATIVE_FOLDER } from './part-names.ts';
 
 /** Parts that are read whole; a larger one is not a part that memsurge wrote. */
 const MAX_PART_BYTES = 1024 ** 3;

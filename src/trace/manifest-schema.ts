@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as v from 'valibot';
 import { messageOf, TraceError } from './errors.ts';
-import { MANIFEST_PART, TRACE_FILE_VERSION } from './manifest.ts';
+import { MANIFEST_PART, TRACE_FILE_VERSION } from './part-names.ts';
 
 // Beside manifest.ts and not in it: a recording that starts writes a manifest, and need not load what checks one.
 

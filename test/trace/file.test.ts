@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TraceError } from '../../src/trace/errors.ts';
 import { openTraceFile, packFolder } from '../../src/trace/file.ts';
-import { type Manifest, TRACE_FILE_VERSION, writeManifest } from '../../src/trace/manifest.ts';
+import { type Manifest, writeManifest } from '../../src/trace/manifest.ts';
+import { TRACE_FILE_VERSION } from '../../src/trace/part-names.ts';
 
 const MANIFEST: Manifest = {
   format: 'memsurge',

@@ -1,24 +1,8 @@
-/** The page's look: light and dark by the system's setting, for wide screens, phones and paper. Colours as in `viewer`. */
-export const STYLE = `
-:root {
-  color-scheme: light dark;
-  --text: light-dark(#1b1f24, #e4e8ed);
-  --dim: light-dark(#59626c, #a0a9b4);
-  --back: light-dark(#ffffff, #16191d);
-  --panel: light-dark(#f5f6f8, #1e2227);
-  --line: light-dark(#dfe2e7, #343a42);
-  --track: light-dark(#eceff3, #262b31);
-  --bar: light-dark(#7fa6cc, #4f7aa3);
-  --accent: light-dark(#0a5fb4, #7cc0ff);
-  --warning: light-dark(#7a4f00, #f2cf7c);
-  --warning-back: light-dark(#fff6dd, #332a14);
-  --hot: light-dark(#fff1cf, #40351a);
-  --gc-mark: light-dark(#9c4a7c, #e39bc4);
-  --gc-heap: light-dark(#0072b2, #56b4e9);
-  --native-heap: light-dark(#d55e00, #f0813a);
-  --mapped: #e69f00;
-  --rest: light-dark(#6f6f6f, #a0a0a0);
-}
+import { KINDS } from '../../trace/kinds.ts';
+import { COLOURS } from '../../wording/colours.ts';
+
+/** The page's look: light and dark by the system's setting, for wide screens, phones and paper. */
+export const STYLE = `${COLOURS}
 * { box-sizing: border-box; }
 body {
   margin: 0;
@@ -73,10 +57,8 @@ figcaption { margin: 8px 0 0; color: var(--dim); }
 .times span::before { content: ""; position: absolute; top: -4px; left: 50%; height: 4px; border-left: 1px solid var(--dim); }
 .times .last { transform: translateX(-100%); }
 .times .last::before { left: 100%; }
-.gc-heap { color: var(--gc-heap); }
-.native-heap { color: var(--native-heap); }
-.mapped { color: var(--mapped); }
-.stack, .code, .image, .file, .runtime, .profiler, .unexplained { color: var(--rest); }
+
+${KINDS.map((kind) => `.${kind} { color: var(--kind-${kind}); }`).join('\n')}
 svg path { fill: currentColor; }
 svg .area { fill: color-mix(in srgb, currentColor 55%, transparent); }
 svg .line { fill: none; stroke: var(--text); stroke-width: 2; }
@@ -103,7 +85,7 @@ th small { display: block; font-weight: 400; overflow-wrap: anywhere; }
 .share { white-space: nowrap; width: 172px; }
 .share span { display: inline-block; width: 4.2em; text-align: right; margin-right: 8px; }
 .share .bar { width: 88px; }
-.bar { display: inline-block; height: 9px; border-radius: 2px; background: var(--track); overflow: hidden; }
+.bar { display: inline-block; height: 9px; border-radius: 2px; background: var(--line); overflow: hidden; }
 .bar i { display: block; height: 100%; background: var(--bar); }
 tbody tr:hover, .node:hover { background: var(--panel); }
 

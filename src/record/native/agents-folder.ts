@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readlink, rm, stat, statfs, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AGENTS_FOLDER } from '../../trace/manifest.ts';
+import { AGENTS_FOLDER } from '../../trace/part-names.ts';
 
 const SHARED_MEMORY = '/dev/shm';
 const PREFIX = 'memsurge-';

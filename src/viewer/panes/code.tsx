@@ -65,7 +65,8 @@ function FunctionCode({ answer }: { readonly answer: CodeWithSource }): JSX.Elem
       <p class="path">
         {answer.path}
         {hot.length > 1 && ` · ${hot.length} allocating lines: n and p go from one to the next`}
-        {others.length > 0 && ` · ${others.length} more in other functions: o`}
+        {others.length > 0 &&
+          ` · o: next of ${others.length} ${others.length === 1 ? 'line' : 'lines'} that other functions of this file allocated in`}
       </p>
       {lines === undefined && <NoSource answer={answer} />}
       {elsewhere.length > 0 && (
