@@ -91,8 +91,10 @@ static void remember(uint64_t *at, uint32_t hook) {
     uint32_t capacity = slots.capacity == 0 ? FIRST_CAPACITY : slots.capacity * 2;
     struct slot *rows = memory_map(capacity * sizeof *rows, MEMORY_ZERO);
     if (rows == NULL) return; /* the slot works, it is just not looked at again */
-    memcpy(rows, slots.rows, slots.count * sizeof *rows);
-    if (slots.rows != NULL) memory_unmap(slots.rows, slots.capacity * sizeof *rows);
+    if (slots.rows != NULL) {
+      memcpy(rows, slots.rows, slots.count * sizeof *rows);
+      memory_unmap(slots.rows, slots.capacity * sizeof *rows);
+    }
     slots.rows = rows;
     slots.capacity = capacity;
   }

@@ -144,6 +144,7 @@ void maps_remove(struct thread *thread, uint64_t start, uint64_t length) {
     row_at(entry->row)->start = end;
     row_at(entry->row)->length = entry->end - end;
   }
+  if (gone == first) return;
   memmove(&entries[first], &entries[gone], (used - gone) * sizeof *entries);
   used -= gone - first;
 }

@@ -34,9 +34,9 @@ bool rules_is_pushed_root(struct walker *walker, const struct cursor *at) {
 /* "breg_fp N; deref": the form for a CFA that a function with an aligned stack keeps below its frame pointer. */
 static bool is_word_at_fp(struct cfi_expression expression, int32_t *offset) {
   if (expression.length < 3 || expression.length > 4 || expression.code[0] != OP_BREG_FP || expression.code[expression.length - 1] != OP_DEREF) return false;
-  int32_t value = expression.code[1] & 0x7f, bits = 7;
+  uint32_t value = expression.code[1] & 0x7f, bits = 7;
   if (expression.length == 4) value |= (expression.code[2] & 0x7f) << 7, bits = 14;
-  *offset = value << (32 - bits) >> (32 - bits);
+  *offset = (int32_t)(value << (32 - bits)) >> (32 - bits);
   return (expression.code[expression.length - 2] & 0x80) == 0;
 }
 
