@@ -20,10 +20,15 @@ export function reportError(error: unknown, err: (text: string) => void): number
   return EXIT_WRONG;
 }
 
-/** Ends quietly when the reader of our output has gone ("| head"). */
-export function endQuietlyOnBrokenPipe(): void {
+/**
+ * Standard output whose reader has gone ("| head") ends the command quietly, one that cannot be written with one line. That
+ * nobody reads standard error changes nothing: a recording goes on, and the program's exit code is passed on.
+ */
+export function outliveBrokenOutput(): void {
+  process.stderr.on('error', () => {});
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
-    throw error;
+    process.stderr.write(`memsurge: cannot write the answer: ${error.message}\n`);
+    process.exit(EXIT_WRONG);
   });
 }

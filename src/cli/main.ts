@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { endQuietlyOnBrokenPipe } from './errors.ts';
+import { outliveBrokenOutput } from './errors.ts';
 import { runProgram } from './program.ts';
 import { processShell } from './shell.ts';
 
-endQuietlyOnBrokenPipe();
+outliveBrokenOutput();
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
 // A command may have set the code itself: "run" passes on that of its target.
 const failure = await runProgram(process.argv.slice(2), processShell(), version);

@@ -23,6 +23,13 @@ export function describeProcess(
 
 export const readProc = (pid: number, file: string): string => readFileSync(`/proc/${pid}/${file}`, 'utf8');
 
+/** What to do about a process that we may not look at or trace. */
+export function howToBeAllowed(): string {
+  return process.getuid?.() === 0
+    ? 'memsurge runs as root, but without the capability SYS_PTRACE: in a container, start that with --cap-add SYS_PTRACE'
+    : 'run memsurge as the user it belongs to, or as root';
+}
+
 export function allPids(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { type ProcessInfo, processInfo } from './diagnostics/commands.ts';
 import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
-import { allPids, commandLine, describeProcess, programOf } from './proc.ts';
+import { allPids, commandLine, describeProcess, howToBeAllowed, programOf } from './proc.ts';
 import { withTimeout } from './runtime-recorder.ts';
 
 /** A .NET process on this machine. */
@@ -73,9 +73,7 @@ export async function askProcess(
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EACCES' || code === 'EPERM') {
-      throw new TraceError(
-        `no permission to attach to process ${pid}: run memsurge as the user it belongs to, or as root`,
-      );
+      throw new TraceError(`no permission to attach to process ${pid}: ${howToBeAllowed()}`);
     }
     if (code === 'ECONNREFUSED' || code === 'ENOENT')
       throw new TraceError(`process ${pid} has ended, or is just ending`);

@@ -27,6 +27,8 @@ async function run(
   return { out, err, code };
 }
 
+const BUILT = `"${process.execPath}" "${fileURLToPath(new URL('../../bin/memsurge.js', import.meta.url))}"`;
+
 describe('wrong usage is one line on stderr and exit code 2', () => {
   test.each([
     [['tpo', 'x'], `memsurge: unknown command 'tpo' (Did you mean top?) (see "memsurge --help")\n`],
@@ -64,7 +66,12 @@ test('help and version are no errors, and every command has examples', async () 
 });
 
 test('a reader that goes away ends the built program quietly', () => {
-  const bin = fileURLToPath(new URL('../../bin/memsurge.js', import.meta.url));
-  const { stderr } = spawnSync('sh', ['-c', `"${process.execPath}" "${bin}" top --help | true`], { encoding: 'utf8' });
+  const { stderr } = spawnSync('sh', ['-c', `${BUILT} top --help | true`], { encoding: 'utf8' });
   expect(stderr).toBe('');
+});
+
+test('an answer that cannot be written is one line and exit code 2', () => {
+  const { stderr, status } = spawnSync('sh', ['-c', `${BUILT} top --help > /dev/full`], { encoding: 'utf8' });
+  expect(stderr).toMatch(/^memsurge: cannot write the answer: .*\n$/);
+  expect(status).toBe(2);
 });

@@ -22,6 +22,15 @@ describe('the program does not notice', () => {
     expect(stderr).toMatch(/^oops\nmemsurge: wrote .*\n/);
   });
 
+  test('that nobody reads any more what memsurge says', async () => {
+    const output = fresh();
+    const recording = `"${process.execPath}" bin/memsurge.js run -o ${output} -- sh -c "sleep 0.3; exit 7"`;
+    const { finished } = start('sh', ['-c', `cd "${ROOT}"; (${recording}; echo $? > ${output}.code) 2>&1 | true`]);
+    await finished;
+    expect(await readFile(`${output}.code`, 'utf8')).toBe('7\n');
+    expect((await openTraceFile(output)).manifest.state).toBe('complete');
+  });
+
   test('its options are its own', async () => {
     const { stdout } = await memsurge('run', '-o', fresh(), 'echo', '-o', 'x', '--json');
     expect(stdout).toBe('-o x --json\n');

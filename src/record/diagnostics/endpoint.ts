@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { parseEnviron, parseStat, parseStatus } from '../../read/procfs/process.ts';
 import { messageOf, TraceError } from '../../trace/errors.ts';
+import { howToBeAllowed } from '../proc.ts';
 import type { Connect } from './commands.ts';
 
 /**
@@ -75,7 +76,7 @@ async function lookAt(pid: number): Promise<Target> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT' || code === 'ESRCH') throw new TraceError(`process ${pid} has ended`);
     throw new TraceError(
-      `no permission to look at process ${pid}, it belongs to user id ${status.uid}: run memsurge as that user or as root (${messageOf(error)})`,
+      `no permission to look at process ${pid}, it belongs to user id ${status.uid}: ${howToBeAllowed()} (${messageOf(error)})`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { TraceError } from '../../../trace/errors.ts';
+import { howToBeAllowed } from '../../proc.ts';
 import { say } from '../../say.ts';
 import type { NativePlan } from '../library.ts';
 import { checkStarted } from './protocol.ts';
@@ -87,7 +88,7 @@ function whyNotTraced(text: string): string {
   if (scope === '1' || scope === '2') {
     return `kernel.yama.ptrace_scope is ${scope}, so only root may attach a debugger; run memsurge as root, or start the program with memsurge`;
   }
-  return 'it may not be traced; run memsurge as its user or as root, in a container with SYS_PTRACE, or start the program with memsurge';
+  return `it may not be traced: ${howToBeAllowed()}; or start the program with memsurge`;
 }
 
 const refusal = (pid: number, why: string) =>

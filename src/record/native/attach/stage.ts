@@ -2,7 +2,7 @@ import { chmod, chown, copyFile, mkdtemp, open, readlink, rm, stat } from 'node:
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseStatus } from '../../../read/procfs/process.ts';
 import { messageOf, TraceError } from '../../../trace/errors.ts';
-import { readProc } from '../../proc.ts';
+import { howToBeAllowed, readProc } from '../../proc.ts';
 import type { NativePlan } from '../library.ts';
 import { EM_X86_64, isMusl, programKind } from '../program.ts';
 import { configPath } from './protocol.ts';
@@ -90,10 +90,7 @@ async function lookAt(pid: number): Promise<Viewer> {
     };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
-    const why =
-      code === 'EACCES' || code === 'EPERM'
-        ? 'no permission; run memsurge as the user it belongs to, or as root'
-        : 'it has ended';
+    const why = code === 'EACCES' || code === 'EPERM' ? `no permission; ${howToBeAllowed()}` : 'it has ended';
     throw new TraceError(`native memory of process ${pid} cannot be recorded: ${why}`);
   }
 }
