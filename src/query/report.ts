@@ -96,19 +96,23 @@ export interface ReportAnswer extends Answer {
   readonly culprit?: string;
 }
 
+/** Mapped memory that is less than this part of the largest kind is left to the other questions: every runtime maps some. */
+const MAPPED_SHARE = 0.1;
+
 /**
- * The views a report speaks of: each kind of memory by what is asked of it first, unless the user asked for a metric or for
- * kinds. The larger comes first.
+ * The views a report speaks of: each kind of memory by what is asked of it first, the largest first, unless the user asked
+ * for a metric or for kinds.
  */
 export function reportViews(trace: Trace, asked: View, isMetricGiven: boolean): View[] {
   if (isMetricGiven || asked.kinds.length > 0) return [asked];
   const { kindsPresent } = derived(trace);
-  const views = (['gc-heap', 'native-heap'] as const)
+  const found = (['gc-heap', 'native-heap', 'mapped'] as const)
     .filter((kind) => kindsPresent[kindIndex(kind)] === 1)
-    .map((kind): View => ({ ...asked, kinds: [kind], metric: defaultMetric(trace, [kind]) }));
-  if (views.length < 2) return views.length === 0 ? [asked] : views;
-  const bytes = views.map((view) => top(trace, view, 'kind', 1).total.bytes);
-  return bytes[1] > bytes[0] ? [views[1], views[0]] : views;
+    .map((kind): View => ({ ...asked, kinds: [kind], metric: defaultMetric(trace, [kind]) }))
+    .map((view) => ({ view, bytes: top(trace, view, 'kind', 1).total.bytes }))
+    .sort((a, b) => b.bytes - a.bytes);
+  const shown = found.filter(({ view, bytes }) => view.kinds[0] !== 'mapped' || bytes > found[0].bytes * MAPPED_SHARE);
+  return shown.length === 0 ? [asked] : shown.map(({ view }) => view);
 }
 
 const STEPS: readonly Dimension[] = ['process', 'kind', 'heap', 'type', 'thread', 'function', 'line'];

@@ -15,6 +15,7 @@ import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
 import { type ByteProgress, byteProgress, type OnProgress } from './progress.ts';
 import { cutTypes, joinUses, nativeAddresses, usedAddresses } from './usage.ts';
+import { createWarnings, type Warnings } from './warnings.ts';
 
 /** Everything a recording holds, before symbols. */
 export interface RecordingContent {
@@ -36,16 +37,16 @@ export interface ReadOptions {
  */
 export async function readRecording(file: TraceFile, options: ReadOptions = {}): Promise<RecordingContent> {
   const { manifest } = file;
-  const warnings = [...manifest.warnings];
+  const warnings = createWarnings(manifest.warnings);
   if (manifest.state === 'recording') {
-    warnings.push('The recording was not finished: the recorder ended early. Everything up to then is here.');
+    warnings.add('The recording was not finished: the recorder ended early. Everything up to then is here.');
   }
   if (manifest.mode === 'attach') {
-    warnings.push('Attached to a running process: what it had allocated before is not in this trace.');
+    warnings.add('Attached to a running process: what it had allocated before is not in this trace.');
   }
   const seen = [];
   for (const process of manifest.processes) seen.push(await readSeen(file, process, manifest));
-  options.onPreview?.({ facts: { ...factsOf(file, seen, [], warnings), preview: true }, processes: seen });
+  options.onPreview?.({ facts: { ...factsOf(file, seen, [], warnings.list()), preview: true }, processes: seen });
 
   const progress = byteProgress(sizeOfStreams(file), options.onProgress ?? (() => {}));
   const captures: StreamCapture[] = [];
@@ -57,7 +58,7 @@ export async function readRecording(file: TraceFile, options: ReadOptions = {}):
     const native = await readNative(file, process, progress, warnings);
     processes.push(joined(seen[at], process, manifest, streams, native));
   }
-  return { facts: factsOf(file, processes, captures, warnings), processes };
+  return { facts: factsOf(file, processes, captures, warnings.list()), processes };
 }
 
 function factsOf(
@@ -119,17 +120,17 @@ async function readStreams(
   file: TraceFile,
   process: ManifestProcess,
   progress: ByteProgress,
-  warnings: string[],
+  warnings: Warnings,
 ): Promise<StreamCapture[]> {
   const captures: StreamCapture[] = [];
   for (const part of process.streams) {
     try {
       const capture = await readNettrace(progress.counted(file.stream(part), file.size(part)));
       captures.push(capture);
-      if (capture.truncated !== undefined) warnings.push(`${process.name} (${process.pid}): ${capture.truncated}`);
+      if (capture.truncated !== undefined) warnings.addOf(process, capture.truncated);
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
-      warnings.push(`${process.name} (${process.pid}): ${messageOf(error)}`);
+      warnings.addOf(process, messageOf(error));
     }
   }
   return captures;
@@ -140,7 +141,7 @@ async function readNative(
   file: TraceFile,
   process: ManifestProcess,
   progress: ByteProgress,
-  warnings: string[],
+  warnings: Warnings,
 ): Promise<NativeInput[]> {
   const inputs: NativeInput[] = [];
   for (const part of process.native) {
@@ -153,10 +154,10 @@ async function readNative(
         looks: file.parts.includes(looks) ? readLooks(await file.bytes(looks)) : undefined,
         residency: file.parts.includes(resident) ? parseResidency(await file.read(resident)) : undefined,
       });
-      warnings.push(...nativeWarnings(capture).map((text) => `${process.name} (${process.pid}): ${text}`));
+      for (const text of nativeWarnings(capture)) warnings.addOf(process, text);
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
-      warnings.push(`${process.name} (${process.pid}): ${part}: ${messageOf(error)}`);
+      warnings.addOf(process, `${part}: ${messageOf(error)}`);
     }
     progress.add(file.size(part));
   }

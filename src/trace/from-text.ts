@@ -23,6 +23,7 @@ import {
  * native  0.2s  worker  4096 x1                    app!Main > libleak.so!leak (leak.c:8)
  * process  101  attached  exact  before=4096       # bytes of the native heap in use when recording began; NaN: not known
  * native-allocated  0.2s  worker  4096 x3          app!Main > libleak.so!leak (leak.c:8)    # also -released, …
+ * mapped-allocated  0.2s  worker  8192 x1          app!Main > libleak.so!map
  * ```
  * An allocation is `time  thread  heap  type  bytes[ xCOUNT][ ~RELEASED]  stack from the root`. Modules whose name
  * starts with "System." are system modules. Threads get the numbers 1, 2, … in the order they appear.
@@ -82,8 +83,8 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
         value: Float64Array.from(points, ([, value]) => Number(value)),
       });
     } else {
-      const native = cells[0].startsWith('native');
-      const into = native && cells[0] !== 'native' ? countedColumns(counted, cells[0].slice(7), line) : allocations;
+      const [, native, table] = /^(native|mapped)(?:-(.*))?$/.exec(cells[0]) ?? [];
+      const into = table === undefined ? allocations : countedColumns(counted, table, line);
       const [time, threadName, heap, type, weight, stack] = native
         ? [cells[1], cells[2], 'none', '', cells[3], cells[4]]
         : cells;
@@ -94,7 +95,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       into.add(
         seen(parseTime(time, line)),
         thread(threadName),
-        kindIndex(native ? 'native-heap' : 'gc-heap'),
+        kindIndex(native === undefined ? 'gc-heap' : native === 'mapped' ? 'mapped' : 'native-heap'),
         heapIndex(heap as Heap),
         native ? NONE : builder.type(type),
         stack === undefined ? NONE : addStack(builder, stack),

@@ -87,7 +87,11 @@ const say =
     view: finding.view,
   });
 
-const KIND_TITLES: Partial<Record<Kind, string>> = { 'gc-heap': '.NET memory', 'native-heap': 'Native heap' };
+const KIND_TITLES: Partial<Record<Kind, string>> = {
+  'gc-heap': '.NET memory',
+  'native-heap': 'Native heap',
+  mapped: 'Mapped memory',
+};
 const METRIC_TITLES: Record<Metric, string> = {
   allocated: 'allocated',
   unreleased: 'allocated what was never released',

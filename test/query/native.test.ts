@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { defaultMetric } from '../../src/query/parts.ts';
+import { reportViews } from '../../src/query/report.ts';
 import { top } from '../../src/query/top.ts';
 import { tree } from '../../src/query/tree.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
@@ -128,4 +129,19 @@ process  300  started  none
   }
   const unknown = traceFromText('process  100  server  none  before=NaN\nnative-allocated  1s  main  8  server!main');
   expect(top(unknown, DEFAULT_VIEW, 'kind').before).toBeNull();
+});
+
+test('a report speaks of mapped memory where there is much of it, the largest kind first', () => {
+  const trace = (mapped: number) =>
+    traceFromText(`
+process  100  server  none
+native-allocated   1s  main  1000 x1  server!main > server!leak
+native-unreleased  1s  main  1000 x1  server!main > server!leak
+mapped-allocated   1s  main  ${mapped} x1  server!main > server!map
+mapped-unreleased  1s  main  ${mapped} x1  server!main > server!map
+`);
+  const kinds = (mapped: number) => reportViews(trace(mapped), DEFAULT_VIEW, false).map((view) => view.kinds[0]);
+  expect(kinds(100)).toEqual(['native-heap']);
+  expect(kinds(200)).toEqual(['native-heap', 'mapped']);
+  expect(kinds(2000)).toEqual(['mapped', 'native-heap']);
 });

@@ -51,9 +51,9 @@ Examples:
         await writePage(shell, options.html, trace, answers, notes, options.withSource ?? false);
         return;
       }
-      const [answer, second] = answers;
+      const [answer, ...more] = answers;
       if (options.json) {
-        printJson(shell, second === undefined ? answer : { ...answer, second });
+        printJson(shell, { ...answer, more });
         return;
       }
       shell.out(reportText(shell, answers, path, processes));
@@ -88,7 +88,8 @@ const line = (...words: string[]) => ['memsurge', ...words].filter((word) => wor
 function nextOf({ culprit, view, findings }: ReportAnswer, trace: string): string[] {
   const commands: string[] = [];
   if (culprit !== undefined) {
-    commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
+    const hasLine = findings.some((one) => one.about === 'share' && one.dimension === 'line' && one.rows[0].line);
+    if (hasLine) commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
     commands.push(line('tree', trace, '--callers', viewFlags({ ...view, functions: [culprit] })));
   } else if (findings.some((finding) => finding.about === 'share')) {
     commands.push(line('top', trace, '--by function', viewFlags(view)));
