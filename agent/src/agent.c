@@ -81,11 +81,22 @@ static void read_command_line(struct layout_header *header) {
   }
 }
 
+/* The link reads "pid:[4026531836]". */
+static uint64_t own_pid_namespace(void) {
+  char text[64];
+  long length = SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/ns/pid", text, sizeof text - 1);
+  text[length > 0 ? length : 0] = 0;
+  uint64_t inode = 0;
+  if (strncmp(text, "pid:[", 5) == 0) parse_number(text + 5, &inode);
+  return inode;
+}
+
 static void fill_header(const struct agent_config *config, enum layout_start start, uint64_t now) {
   struct layout_header *header = store.header;
   header->version = LAYOUT_VERSION;
   header->pid = own_pid();
   header->parent_pid = (int32_t)SYSTEM_CALL3(SYS_getppid, 0, 0, 0);
+  header->pid_namespace = own_pid_namespace();
   header->mode = config->mode;
   header->arch = ARCH_THIS;
   header->start = start;

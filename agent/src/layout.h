@@ -211,6 +211,8 @@ struct layout_header {
   char command_line[1024];
   /** Attached: bytes of the native heap in use when recording began, as heap-use.h says; 0 when that is not known. */
   uint64_t before_bytes;
+  /** Inode of the pid namespace in which `pid` and `parent_pid` are numbers, as /proc/PID/ns/pid names it; 0 when /proc is not there. */
+  uint64_t pid_namespace;
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");

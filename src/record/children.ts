@@ -40,6 +40,7 @@ export function acceptRuntimes(
 ): RuntimeRoster {
   const recorded: RecordedRuntime[] = [];
   const starting = new Set<Promise<void>>();
+  const welcomed = new Set<number>();
   let count = 0;
   let rootPid: number | undefined;
   let stopping: Promise<void> | undefined;
@@ -56,7 +57,11 @@ export function acceptRuntimes(
   }, RESCUE_INTERVAL);
 
   function serve(server: Server): { close(): void } {
-    return openReversePort(server, ({ pid, connect }) => welcome(connect, findByEnvironment(pid, port.path) ?? pid));
+    return openReversePort(server, ({ pid, connect }) => {
+      const here = findByEnvironment(pid, port.path, welcomed) ?? pid;
+      welcomed.add(here);
+      welcome(connect, here);
+    });
   }
 
   function welcome(connect: Connect, pid: number): void {

@@ -36,8 +36,15 @@ export function allPids(): number[] {
     .map(Number);
 }
 
-/** The pid here of a process that calls itself `innerPid` and has `environment` in its environment. */
-export function findByEnvironment(innerPid: number, environment: string): number | undefined {
+/**
+ * The pid here of a process that calls itself `innerPid` and has `environment` in its environment. In several pid namespaces
+ * several do: then one that is not `taken`.
+ */
+export function findByEnvironment(
+  innerPid: number,
+  environment: string,
+  taken: ReadonlySet<number>,
+): number | undefined {
   const fits = (pid: number) => {
     try {
       return (
@@ -48,7 +55,7 @@ export function findByEnvironment(innerPid: number, environment: string): number
       return false;
     }
   };
-  return fits(innerPid) ? innerPid : allPids().find(fits);
+  return fits(innerPid) ? innerPid : allPids().find((pid) => !taken.has(pid) && fits(pid));
 }
 
 /** Arguments as one line a shell would take. */

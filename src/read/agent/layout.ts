@@ -60,6 +60,7 @@ export const HEADER = {
   commandLine: 928,
   commandLineBytes: 1024,
   beforeBytes: 1952,
+  pidNamespace: 1960,
 } as const;
 
 export const SECTION_ENTRY_BYTES = 24;

@@ -16,10 +16,22 @@ import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
 import type { Residency } from '../../read/agent/resident.ts';
 import { measureResidency } from './residency.ts';
 
-/** The counters in the file of a running agent. */
-export interface AgentCounters {
+/** A process as its agent knows it. */
+export interface AgentProcess {
+  /** Numbers in its own pid namespace. */
   readonly pid: number;
   readonly parentPid: number;
+  /** Inode of that namespace, 0 when it is not known. */
+  readonly pidNamespace: number;
+}
+
+/** The counters in the file of a running agent. */
+export interface AgentCounters {
+  /** By our numbers. */
+  readonly pid: number;
+  readonly parentPid: number;
+  /** False: which of our processes it is cannot be told, or it has ended; the pids are its own then. */
+  readonly isFound: boolean;
   /** It was loaded into a running process, and has a thread there that ends it; a preloaded one ends with its process. */
   readonly attached: boolean;
   /** Monotonic ns. */
@@ -46,10 +58,13 @@ const BLOCK_ROWS = 64;
 const VALUES = 4;
 
 /**
- * Undefined while the agent has not written its header yet, or when it is none. `outerPid` is what we call a process that
- * knows itself by its pid in a container.
+ * Undefined while the agent has not written its header yet, or when it is none. `find` tells what we call the process; it
+ * gives undefined when nobody can be told to be it.
  */
-export function openAgentCounters(path: string, outerPid?: number): AgentCounters | undefined {
+export function openAgentCounters(
+  path: string,
+  find: (process: AgentProcess) => Pick<AgentProcess, 'pid' | 'parentPid'> | undefined,
+): AgentCounters | undefined {
   const file = openSync(path, 'r+');
   const header = Buffer.alloc(HEADER_BYTES);
   const readHeader = (): boolean =>
@@ -67,7 +82,13 @@ export function openAgentCounters(path: string, outerPid?: number): AgentCounter
     return header.toString('utf8', at, zero < 0 || zero > at + length ? at + length : zero);
   };
 
-  const pid = outerPid ?? header.readInt32LE(HEADER.pid);
+  const inside: AgentProcess = {
+    pid: header.readInt32LE(HEADER.pid),
+    parentPid: header.readInt32LE(HEADER.parentPid),
+    pidNamespace: u64(header, HEADER.pidNamespace),
+  };
+  const found = find(inside);
+  const { pid, parentPid } = found ?? inside;
   let tick = header.readUInt32LE(HEADER.tick);
   /** Per site: allocated bytes, count, freed bytes, count of the look before. */
   let known = new Float64Array(0);
@@ -105,7 +126,8 @@ export function openAgentCounters(path: string, outerPid?: number): AgentCounter
 
   return {
     pid,
-    parentPid: header.readInt32LE(HEADER.parentPid),
+    parentPid,
+    isFound: found !== undefined,
     attached: header.readUInt32LE(HEADER.start) === START_ATTACH,
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
@@ -143,6 +165,7 @@ export function openAgentCounters(path: string, outerPid?: number): AgentCounter
       return encodeLook(now, growth);
     },
     residency(now) {
+      if (found === undefined) return undefined;
       readHeader();
       const mode = header.readUInt32LE(HEADER.mode) === MODE_EXACT ? 'exact' : 'sampled';
       return measureResidency(file, pid, mode, section(mode === 'exact' ? 'blocks' : 'samples'), now);

@@ -9,11 +9,12 @@ import type { ManifestProcess } from '../../trace/manifest.ts';
 import { AGENTS_FOLDER, NATIVE_FOLDER } from '../../trace/part-names.ts';
 import { costOf, monotonicNow } from '../clock.ts';
 import type { RecordingFolder } from '../folder.ts';
-import { programOf } from '../proc.ts';
+import { describeProcess, programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
 import { makeAgentsFolder } from './agents-folder.ts';
 import { type BlindProcesses, watchForBlindProcesses } from './blind.ts';
 import { type AgentCounters, openAgentCounters } from './counters.ts';
+import { findWriter } from './writer.ts';
 
 /** Looks at the counters of all agents of a recording while their processes run. */
 export interface NativeLooker {
@@ -129,7 +130,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     agents.set(name, {
       name,
       counters,
-      sampled: sampler.add(process),
+      sampled: counters.isFound ? sampler.add(process) : UNSEEN,
       write: looksWriter(folder, name),
       done: false,
     });
@@ -137,7 +138,10 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
 
   function open(directory: string, name: string): AgentCounters | undefined {
     try {
-      return openAgentCounters(join(directory, name), directories.get(directory));
+      const only = directories.get(directory);
+      return openAgentCounters(join(directory, name), (inside) =>
+        only === undefined ? findWriter(name, inside) : { pid: only, parentPid: describeProcess(only)?.parentPid ?? 0 },
+      );
     } catch (error) {
       unreadable.add(name);
       folder.warn(`native memory in ${name} cannot be read: ${messageOf(error)}`);
@@ -187,6 +191,15 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     },
   };
 }
+
+/** Of a process that nobody can be told to be: its agent's file is all there is. */
+const UNSEEN: SampledProcess = {
+  over: true,
+  codeLoaded() {},
+  lookOnce() {},
+  ended: Promise.resolve(),
+  stop() {},
+};
 
 /**
  * Takes a folder away in which programs may be making files at this moment: under another name they find it no more. What
