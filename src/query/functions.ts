@@ -11,10 +11,13 @@ import { addSums, ROWS, type Sums, WIDTH } from './sums.ts';
 /** What a row is called; the figures come from the sums. */
 export type Label = Pick<Row, 'name' | 'module' | 'function' | 'file' | 'line' | 'near' | 'origin'>;
 
+/** The row of stacks that have no function of the user's, where the system's are folded. */
+export const SYSTEM_CODE = '[system code]';
+
 /** What a function group is called, see `FunctionGroups`. */
 export function functionLabel(trace: Trace, group: number): Label {
   if (group === trace.functions.length) return { name: '[no stack]' };
-  if (group > trace.functions.length) return { name: '[system code]' };
+  if (group > trace.functions.length) return { name: SYSTEM_CODE };
   const module = moduleOfFunction(trace, group);
   const file = trace.functions.file[group];
   return {

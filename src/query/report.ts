@@ -3,6 +3,7 @@ import { NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Dimension, type View } from '../trace/view.ts';
 import { nativeBefore } from './before.ts';
 import { derived } from './derived.ts';
+import { SYSTEM_CODE } from './functions.ts';
 import { heap } from './heap.ts';
 import { processName } from './names.ts';
 import { defaultMetric } from './parts.ts';
@@ -122,11 +123,11 @@ const ROWS_PER_STEP = 3;
 /**
  * What grew and who did it, narrowing step by step: process, kind, heap, type, thread, function, line. A step that has
  * one row with more than half of the bytes narrows the view for the steps after it. System code is folded into the
- * user's functions. `rows` are those of the functions, `limit` and "other".
+ * user's functions, but where most has none of these it is shown as it is. `rows` are those of the functions, `limit` and "other".
  * @throws TraceError when the trace cannot answer the view's metric.
  */
 export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINITY): ReportAnswer {
-  const view: View = { ...asked, hideSystem: true };
+  const view = foldWhereUseful(trace, asked);
   const findings: Finding[] = residentFindings(trace, view);
   const all = top(trace, view, 'function', limit);
   if (all.total.bytes === 0) {
@@ -147,8 +148,11 @@ function drillDown(trace: Trace, view: View): ShareFinding[] {
   for (const dimension of STEPS) {
     if (dimension === 'process' && trace.processes.length < 2) continue;
     if (dimension === 'kind' && current.kinds.length === 1) continue;
+    if (dimension === 'function') current = foldWhereUseful(trace, current);
     const { rows, accuracy } = top(trace, current, dimension, ROWS_PER_STEP);
     if (dimension === 'process' && rows.length < 2) continue;
+    // The innermost line that is known can belong to a caller far out, where the system's code has no lines.
+    if (dimension === 'line' && !current.hideSystem && rows[0].function !== current.functions[0]) continue;
     // Only the GC heap is made of heaps and knows types.
     if ((dimension === 'heap' || dimension === 'type') && !holdsObjects(rows)) continue;
     const dominant = rows[0].share > DOMINANT;
@@ -188,6 +192,13 @@ function narrow(view: View, dimension: Dimension, name: string): View {
 /** False for rows that stand for what has no name: "[no stack]", "other". */
 function isNamed(row: Row): boolean {
   return row.other !== true && !row.name.startsWith('[');
+}
+
+/** System code is folded, unless more than half has nothing else on its stacks: a program that came with the system. */
+function foldWhereUseful(trace: Trace, asked: View): View {
+  const view: View = { ...asked, hideSystem: true };
+  const row = top(trace, view, 'function', 1).rows.find(({ name }) => name === SYSTEM_CODE);
+  return row !== undefined && row.share > DOMINANT ? { ...view, hideSystem: false } : view;
 }
 
 function rateOf(trace: Trace, view: View): number {

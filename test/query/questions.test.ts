@@ -221,6 +221,18 @@ describe('report', () => {
     expect(steps.at(-1)?.view.types).toEqual([]);
   });
 
+  test('shows the system code where there is nothing else, and no line of a caller as the one', () => {
+    const theirs = traceFromText(`
+1ms  main  soh  T  900  System.Lib!Thread (thread.c:7) > System.Lib!Commit
+1ms  main  soh  T  100  app!Main (main.c:1) > System.Lib!Other
+`);
+    const { findings, culprit, rows } = report(theirs, DEFAULT_VIEW);
+    expect([culprit, rows[0].name]).toEqual(['Commit', 'Commit']);
+    const steps = findings.filter((finding) => finding.about === 'share');
+    expect(steps.map((step) => step.dimension)).not.toContain('line');
+    for (const step of steps) expect(top(theirs, step.view, step.dimension, 3).rows).toEqual(step.rows);
+  });
+
   test('says what the GC held against what was allocated, and what came after', () => {
     const finding = report(shop(), DEFAULT_VIEW).findings.find((one) => one.about === 'heap');
     expect(finding).toMatchObject({

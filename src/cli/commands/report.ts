@@ -87,10 +87,11 @@ const line = (...words: string[]) => ['memsurge', ...words].filter((word) => wor
 
 function nextOf({ culprit, view, findings }: ReportAnswer, trace: string): string[] {
   const commands: string[] = [];
+  const { hideSystem } = findings.findLast((one) => one.about === 'share')?.view ?? view;
   if (culprit !== undefined) {
     const hasLine = findings.some((one) => one.about === 'share' && one.dimension === 'line' && one.rows[0].line);
     if (hasLine) commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
-    commands.push(line('tree', trace, '--callers', viewFlags({ ...view, functions: [culprit] })));
+    commands.push(line('tree', trace, '--callers', viewFlags({ ...view, hideSystem, functions: [culprit] })));
   } else if (findings.some((finding) => finding.about === 'share')) {
     commands.push(line('top', trace, '--by function', viewFlags(view)));
     commands.push(line('tree', trace, viewFlags(view)));
