@@ -43,7 +43,10 @@ export function addViewOptions(command: Command, limit: string): Command {
       ).choices(METRICS),
     )
     .addOption(new Option('--unit <unit>', 'what is measured').choices(UNITS).default(DEFAULT_VIEW.unit))
-    .option('--hide-system', 'fold code of the runtime and framework into the user function that called it')
+    .option(
+      '--hide-system',
+      'fold code of the runtime, its framework and the languages’ libraries into the user function that called it',
+    )
     .addOption(new Option('--limit <n>', limit).argParser(parseLimit))
     .option('--json', 'print one JSON object with exact figures');
 }

@@ -74,7 +74,7 @@ const cache = new WeakMap<Trace, Derived>();
 export function derived(trace: Trace): Derived {
   let tables = cache.get(trace);
   if (tables === undefined) {
-    const systemFunctions = findSystemFunctions(trace);
+    const systemFunctions = trace.functions.system;
     const first = once(() => findFirstOccurrences(trace, trace.frames.function, trace.functions.length));
     const firstLine = once(() => findFirstLines(trace));
     const moduleNames = once(() => findModuleNames(trace));
@@ -118,14 +118,6 @@ function once<T>(compute: () => T): () => T {
     value ??= { is: compute() };
     return value.is;
   };
-}
-
-function findSystemFunctions(trace: Trace): Uint8Array {
-  const { functions, modules } = trace;
-  return Uint8Array.from({ length: functions.length }, (_, fn) => {
-    const module = functions.module[fn];
-    return module === NONE ? 0 : modules.system[module];
-  });
 }
 
 function groupByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): FunctionGroups {

@@ -1,5 +1,6 @@
 import { allocatorFrame } from '../symbols/native/allocators.ts';
 import type { ResolvedFrame, Resolver } from '../symbols/resolve.ts';
+import { isLanguageCode } from '../symbols/user-code.ts';
 import type { TraceBuilder } from '../trace/builder.ts';
 import { type FrameIndex, NONE, type StackIndex } from '../trace/tables.ts';
 import type { RawStacks } from './nettrace/capture.ts';
@@ -52,10 +53,12 @@ export function createStackNames(
   const makeFrame = (found: ResolvedFrame): FrameIndex => {
     const module = builder.module(found.moduleName, found.modulePath, found.system);
     const file = found.file === '' ? NONE : builder.file(found.file);
-    const fn = builder.function(found.functionName, module, file, found.firstLine, found.lastLine);
+    const { functionName, firstLine, lastLine } = found;
+    const isLanguage = isLanguageCode(functionName, found.file);
+    const fn = builder.function(functionName, module, file, firstLine, lastLine, isLanguage);
     const frame = builder.frame(fn, file, found.line, found.near);
     if (!found.resolved) unresolvedFrames.add(frame);
-    if (allocatorFrame(found.functionName, found.moduleName)) allocatorFrames.add(frame);
+    if (allocatorFrame(functionName, found.moduleName)) allocatorFrames.add(frame);
     return frame;
   };
   const makeFrames = (raw: number, time: number): FrameIndex[] =>

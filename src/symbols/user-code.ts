@@ -1,3 +1,5 @@
+import { qualifiedName } from './native/qualified-name.ts';
+
 /** What is known of a module when deciding whose code it is. */
 export interface ModuleIdentity {
   readonly path: string;
@@ -66,4 +68,17 @@ export function isSystemLibrary(path: string): boolean {
   )
     return true;
   return /^(\/usr)?\/lib(32|64|x32)?\//.test(path) && /\.so(\.|$)/.test(name);
+}
+
+/** Where the sources of C, C++ and Rust's own libraries lie, and the headers of installed ones. */
+const LANGUAGE_SOURCES =
+  /^\/rustc\/|\/rustlib\/src\/rust\/|^\/usr\/(local\/)?include\/|\/include\/c\+\+\/|\/lib\/gcc\/[^/]+\/[^/]+\/include\//;
+
+/**
+ * True for code of a language's own library that was compiled into the module that uses it: C++ templates and inline
+ * functions, Rust generics. Told by its name where that is `std::…`, else by where its source lies.
+ * @param file source of the line, empty when not known
+ */
+export function isLanguageCode(functionName: string, file: string): boolean {
+  return LANGUAGE_SOURCES.test(file) || /^(std|__gnu_cxx|__cxxabiv1)::/.test(qualifiedName(functionName));
 }

@@ -62,8 +62,18 @@ export interface TraceBuilder {
   thread(process: ProcessIndex, osId: number, name: string): ThreadIndex;
   module(name: string, path: string, system: boolean): ModuleIndex;
   file(path: string, text?: string): FileIndex;
-  /** A function of `module`; lines widen the range already known, 0 leaves it. */
-  function(name: string, module: ModuleIndex, file: FileIndex, firstLine: number, lastLine: number): FunctionIndex;
+  /**
+   * A function of `module`; lines widen the range already known, 0 leaves it. `isLanguage`: this place in it is code of a
+   * language's own library; a function is when all its places are.
+   */
+  function(
+    name: string,
+    module: ModuleIndex,
+    file: FileIndex,
+    firstLine: number,
+    lastLine: number,
+    isLanguage?: boolean,
+  ): FunctionIndex;
   frame(fn: FunctionIndex, file: FileIndex, line: number, near: boolean): FrameIndex;
   stack(prefix: StackIndex, frame: FrameIndex): StackIndex;
   type(name: string): TypeIndex;
@@ -112,6 +122,7 @@ export function createTraceBuilder(): TraceBuilder {
   const functions = {
     name: [] as string[],
     module: int32Column(),
+    system: uint8Column(),
     file: int32Column(),
     firstLine: int32Column(),
     lastLine: int32Column(),
@@ -170,14 +181,17 @@ export function createTraceBuilder(): TraceBuilder {
       return row;
     },
 
-    function(name, module, file, firstLine, lastLine) {
+    function(name, module, file, firstLine, lastLine, isLanguage = false) {
+      const system = isLanguage || (module !== NONE && modules.system.data[module] === 1) ? 1 : 0;
       const row = functionRows.find(`${module} ${name}`, () => {
         functions.name.push(name);
         functions.module.push(module);
+        functions.system.push(system);
         functions.file.push(file);
         functions.firstLine.push(firstLine);
         functions.lastLine.push(lastLine);
       });
+      functions.system.data[row] &= system;
       if (firstLine > 0 && (functions.file.data[row] === NONE || functions.firstLine.data[row] === 0)) {
         functions.file.data[row] = file;
         functions.firstLine.data[row] = firstLine;
@@ -236,6 +250,7 @@ export function createTraceBuilder(): TraceBuilder {
           length: functionRows.length,
           name: functions.name,
           module: functions.module.finish(),
+          system: functions.system.finish(),
           file: functions.file.finish(),
           firstLine: functions.firstLine.finish(),
           lastLine: functions.lastLine.finish(),

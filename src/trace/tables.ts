@@ -91,6 +91,8 @@ interface FunctionTable {
   readonly length: number;
   readonly name: readonly string[];
   readonly module: Int32Array;
+  /** 1 for code of the system: all of a system module's, and what others have from a language's library. */
+  readonly system: Uint8Array;
   /** File of its source, or NONE; first and last line of it (1-based), 0 when not known. */
   readonly file: Int32Array;
   readonly firstLine: Int32Array;

@@ -153,7 +153,7 @@ function globalKeys() {
     })),
     {
       keys: ['h'],
-      does: 'fold code of the runtime and framework into the function that called it, or unfold it',
+      does: 'fold code of the runtime, its framework and the languages’ libraries into the function that called it, or unfold it',
       run: () => changeView({ hideSystem: !view.value.hideSystem }),
     },
     {

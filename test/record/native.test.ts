@@ -72,6 +72,24 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     expect(seen(fleeting, 'count')).toEqual(expected((row) => row.temporaryCount));
     expect(seen(peak, 'bytes')).toEqual(expected((row) => row.peak.bytes));
     expect(seen(peak, 'count')).toEqual(expected((row) => row.peak.count));
+
+    // What containers allocate belongs to who uses them.
+    const functions = async (...flags: string[]) => {
+      const { rows } = await ask(
+        'top',
+        path,
+        '--kind',
+        'native-heap',
+        '--by',
+        'function',
+        '--metric',
+        'allocated',
+        ...flags,
+      );
+      return rows.filter((row) => row.bytes > 0).map((row) => row.name);
+    };
+    expect((await functions()).filter((name) => name.includes('std::'))).not.toEqual([]);
+    expect((await functions('--hide-system')).filter((name) => name.includes('std::'))).toEqual([]);
   });
 
   test.each(['exit', '_exit', 'abort', 'segv', 'kill'])('what is live when the program ends by %s', async (ending) => {

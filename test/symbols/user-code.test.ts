@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isSystemModule, moduleName } from '../../src/symbols/user-code.ts';
+import { isLanguageCode, isSystemModule, moduleName } from '../../src/symbols/user-code.ts';
 
 test.each([
   ['/usr/share/dotnet/shared/Microsoft.NETCore.App/10.0.12/System.Linq.dll', '', true],
@@ -18,4 +18,17 @@ test.each([
   ['/app/shared/Shop.App/Shop.dll', '', false],
 ])('%s signed with "%s"', (path, publicKeyToken, system) => {
   expect(isSystemModule({ path, name: moduleName(path), publicKeyToken })).toBe(system);
+});
+
+test.each([
+  ['void std::vector<int, std::allocator<int> >::_M_realloc_insert<int const&>(int*, int const&)', '', true],
+  ['std::unique_ptr<Shop> makeShop<int>(int)', '', false],
+  ['boost::circular_buffer<int>::set_capacity(unsigned long)', '/usr/include/boost/circular_buffer/base.hpp', true],
+  ['std::rt::lang_start_internal', '', true],
+  ['alloc::vec::Vec<T,A>::with_capacity_in', '/rustc/90b35a6/library/alloc/src/vec/mod.rs', true],
+  ['<shop::Order as core::fmt::Display>::fmt', '/home/me/shop/src/order.rs', false],
+  ['core::Engine::start()', '/home/me/core/engine.cpp', false],
+  ['stdio::write(int)', '', false],
+])('%s from "%s" is code of a language: %s', (name, file, expected) => {
+  expect(isLanguageCode(name, file)).toBe(expected);
 });

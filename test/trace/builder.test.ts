@@ -69,6 +69,18 @@ describe('the trace builder', () => {
     expect([functions.file[row], functions.firstLine[row], functions.lastLine[row]]).toEqual([file, 10, 22]);
   });
 
+  test('has functions of the system: in its modules, and where every place is of a language', () => {
+    const builder = createTraceBuilder();
+    const theirs = builder.module('libc.so.6', '/lib/libc.so.6', true);
+    const ours = builder.module('app', '/app', false);
+    const file = builder.file('/usr/include/c++/12/bits/vector.tcc');
+    builder.function('read', theirs, NONE, 0, 0);
+    builder.function('std::vector::push_back', ours, file, 1, 2, true);
+    builder.function('main', ours, file, 1, 2, true);
+    builder.function('main', ours, builder.file('/src/main.cpp'), 3, 4);
+    expect([...builder.finish(RECORDING).functions.system]).toEqual([1, 1, 0]);
+  });
+
   test('has release times only when a release was recorded', () => {
     const none = traceFromText('0.1s  main  soh  A  8  app!Main');
     expect(none.allocations.released).toBeUndefined();

@@ -1,3 +1,5 @@
+import { qualifiedName } from './qualified-name.ts';
+
 /**
  * True for a frame that only hands out memory, so that an allocation belongs to the function above it: the allocators of
  * C, C++, GLib and Rust, and what C++ and Rust put between them and the code that asks. To be asked from the innermost
@@ -61,27 +63,4 @@ function isStandardAllocation(path: string): boolean {
   const name = parts.at(-1)!;
   if (STANDARD_MEMBERS.has(name)) return true;
   return SHARED_POINTERS.has(name) && parts.at(-2) === name;
-}
-
-/**
- * A C++ name without its arguments, those of its templates, and its result: `std::vector::push_back`.
- */
-function qualifiedName(name: string): string {
-  const isOperatorNew = /^operator new(\[\])?(?=$|\()/.exec(name);
-  if (isOperatorNew !== null) return isOperatorNew[0];
-  let result = '';
-  let depth = 0;
-  for (let i = 0; i < name.length; i++) {
-    const character = name[i];
-    const isOperator = depth === 0 && (character === '<' || character === '(') && /\boperator[<(]?$/.test(result);
-    if (isOperator) result += character;
-    else if (character === '<' || character === '{') depth++;
-    else if ((character === '>' && name[i - 1] !== '-') || character === '}') depth = Math.max(0, depth - 1);
-    else if (depth === 0 && character === '(') {
-      if (!name.startsWith('(anonymous namespace)', i)) break;
-      i += '(anonymous namespace)'.length - 1;
-      result += '(anonymous)';
-    } else if (depth === 0) result = character === ' ' ? '' : result + character;
-  }
-  return result;
 }

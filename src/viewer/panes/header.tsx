@@ -51,7 +51,10 @@ export function Header(): JSX.Element {
         <TraceMenu />
         <MetricMenu />
         <UnitSwitch />
-        <label class="check" title="fold code of the runtime and framework into the function that called it (h)">
+        <label
+          class="check"
+          title="fold code of the runtime, its framework and the languages’ libraries into the function that called it (h)"
+        >
           <input
             type="checkbox"
             checked={view.value.hideSystem}
