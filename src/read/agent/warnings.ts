@@ -12,8 +12,7 @@ export function nativeWarnings({ attached, shadowed, losses, sites, mode, sample
   }
   if (attached && losses.unknownFreedCount > 0) {
     warnings.push(
-      `attached to a running process: what it had allocated before is not in the native figures; ${losses.unknownFreedCount} ` +
-        'such blocks were released since',
+      `${losses.unknownFreedCount} native blocks from before the recording were released since: they are in no figure`,
     );
   }
   if (losses.stacklessCount > 0) {

@@ -34,7 +34,7 @@ export function Findings(): JSX.Element {
                 </button>
               </li>
             ))}
-            {more && <li class="dim">{more}</li>}
+            {more && <li class="dim more">{more}</li>}
           </ul>
         </section>
       ))}
