@@ -136,12 +136,12 @@ function sizeSeries(trace: Trace): readonly Series[] {
   );
 }
 
-/** A series for each process, of what its collections report. */
+/** A series for each process, of what its collections report; NaN where one does not. */
 function gcSeries(trace: Trace, name: Series['name'], valueOfGc: (gc: number) => number): Series[] {
   const points = new Map<ProcessIndex, { time: number[]; value: number[] }>();
   for (let gc = 0; gc < trace.gcs.length; gc++) {
     const value = valueOfGc(gc);
-    if (Number.isNaN(value) || Number.isNaN(trace.gcs.end[gc])) continue;
+    if (Number.isNaN(trace.gcs.end[gc])) continue;
     const process = trace.gcs.process[gc];
     const series = points.get(process) ?? { time: [], value: [] };
     points.set(process, series);
@@ -156,7 +156,10 @@ function gcSeries(trace: Trace, name: Series['name'], valueOfGc: (gc: number) =>
   }));
 }
 
-/** Highest value per bucket of each series, held until the next one or the end of its process; summed over processes. */
+/**
+ * Highest value per bucket of each series, held until the next one, which may be that it is not known (NaN), or the end of
+ * its process; summed over processes.
+ */
 function bucketSeries(
   trace: Trace,
   processes: Uint8Array,
@@ -176,9 +179,10 @@ function bucketSeries(
       let highest = ended ? Number.NaN : held;
       let measured = false;
       for (; i < time.length && time[i] <= bounds.to && bucketOf(time[i], bounds, buckets) <= bucket; i++) {
-        highest = measured ? Math.max(highest, value[i]) : value[i];
-        measured = true;
         held = value[i];
+        if (Number.isNaN(held)) continue;
+        highest = measured ? Math.max(highest, held) : held;
+        measured = true;
       }
       if (!Number.isNaN(highest)) result[bucket] = (result[bucket] ?? 0) + highest;
     }
