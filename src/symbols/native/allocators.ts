@@ -2,7 +2,7 @@ import { qualifiedName } from './qualified-name.ts';
 
 /**
  * True for a frame that only hands out memory, so that an allocation belongs to the function above it: the allocators of
- * C, C++, GLib and Rust, and what C++ and Rust put between them and the code that asks. To be asked from the innermost
+ * C, C++, GLib, Rust, CPython and HotSpot, and what C++ and Rust put between them and the code that asks. To be asked from the innermost
  * frame outwards, up to the first that is none. What containers do with the memory (`std::vector::push_back`,
  * `_M_realloc_insert`) is told, and so are a program's own wrappers (`xmalloc`, a class's own `operator new`).
  * @param name of the function as `NativeFrame` has it, with or without arguments
@@ -12,6 +12,7 @@ export function allocatorFrame(name: string, module = ''): boolean {
   const library = module.slice(module.lastIndexOf('/') + 1);
   if (ALLOCATOR_LIBRARIES.test(library)) return true;
   if (C_ALLOCATORS.has(name) || RUST_ALLOCATORS.test(name)) return true;
+  if (library === 'libjvm.so' && HOTSPOT_ALLOCATORS.test(name)) return true;
   if (/^libc[.-]/.test(library) && LIBC_INTERNALS.has(name)) return true;
   const path = qualifiedName(name.replace(/\[abi:\w+\]/g, ''));
   return path === 'operator new' || path === 'operator new[]' || isStandardAllocation(path);
@@ -27,8 +28,15 @@ const C_ALLOCATORS = new Set(
     'g_malloc g_malloc0 g_malloc_n g_malloc0_n g_realloc g_realloc_n g_aligned_alloc g_aligned_alloc0',
     'g_try_malloc g_try_malloc0 g_try_malloc_n g_try_malloc0_n g_try_realloc g_try_realloc_n',
     'g_slice_alloc g_slice_alloc0',
+    'PyMem_Malloc PyMem_Calloc PyMem_Realloc PyMem_RawMalloc PyMem_RawCalloc PyMem_RawRealloc',
+    '_PyMem_RawMalloc _PyMem_RawCalloc _PyMem_RawRealloc PyObject_Malloc PyObject_Calloc PyObject_Realloc',
+    '_PyObject_Malloc _PyObject_Calloc _PyObject_Realloc pymalloc_alloc pymalloc_realloc',
   ].flatMap((line) => line.split(' ')),
 );
+
+/** Of Java's HotSpot, in C++. */
+const HOTSPOT_ALLOCATORS =
+  /^(os::(malloc|realloc)|AllocateHeap|ReallocateHeap|Arena::(grow|Amalloc\w*)|ChunkPool::allocate\w*)\(/;
 
 /** Of glibc: where its heap takes memory from the system. */
 const LIBC_INTERNALS = new Set(

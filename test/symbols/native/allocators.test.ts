@@ -35,6 +35,7 @@ const ALLOCATORS = [
   '<alloc::raw_vec::RawVec<u64>>::grow_one',
   'alloc::raw_vec::finish_grow',
   'g_malloc',
+  '_PyObject_Malloc',
   'g_try_realloc_n',
 ];
 
@@ -80,4 +81,6 @@ test('an allocator in a library of its own is folded as a whole, the C library o
   expect(allocatorFrame('sysmalloc', '/app/program')).toBe(false);
   expect(allocatorFrame('fopen', '/usr/lib/x86_64-linux-gnu/libc.so.6')).toBe(false);
   expect(allocatorFrame('start', '/app/libjemallocator.so')).toBe(false);
+  expect(allocatorFrame('os::malloc(unsigned long, MEMFLAGS)', '/usr/lib/jvm/lib/server/libjvm.so')).toBe(true);
+  expect(allocatorFrame('os::malloc(unsigned long)', '/app/os.so')).toBe(false);
 });
