@@ -45,7 +45,7 @@ export function addViewOptions(command: Command, limit: string): Command {
     .addOption(new Option('--unit <unit>', 'what is measured').choices(UNITS).default(DEFAULT_VIEW.unit))
     .option(
       '--hide-system',
-      'fold code of the runtime, its framework and the languages’ libraries into the user function that called it',
+      'fold code of the runtime, its framework and libraries of the languages into the user function that called it',
     )
     .addOption(new Option('--limit <n>', limit).argParser(parseLimit))
     .option('--json', 'print one JSON object with exact figures');

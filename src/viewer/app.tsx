@@ -153,7 +153,7 @@ function globalKeys() {
     })),
     {
       keys: ['h'],
-      does: 'fold code of the runtime, its framework and the languages’ libraries into the function that called it, or unfold it',
+      does: 'fold code of the runtime, its framework and libraries of the languages into the function that called it, or unfold it',
       run: () => changeView({ hideSystem: !view.value.hideSystem }),
     },
     {

@@ -45,7 +45,7 @@ function scopeOf(asked: View, answers: readonly ReportAnswer[]): Html {
   const shown = filters.length === 0 ? 'the whole recording' : filters.map((text) => clipped(text, 300)).join('; ');
   return html`<dl class="scope"><div><dt>Shows</dt><dd>${shown}</dd></div>
 ${answers.map((answer) => html`<div><dt>${memoryTitle(answer.view)}</dt><dd>${headline(answer)}</dd></div>`)}
-<div><dt>Code</dt><dd>functions of the runtime, its framework and the languages’ libraries are folded into the function of yours that called them</dd></div></dl>`;
+<div><dt>Code</dt><dd>functions of the runtime, its framework and libraries of the languages are folded into the function of yours that called them</dd></div></dl>`;
 }
 
 /** What the reader of the figures must know, before any of them. */

@@ -53,7 +53,7 @@ export function Header(): JSX.Element {
         <UnitSwitch />
         <label
           class="check"
-          title="fold code of the runtime, its framework and the languages’ libraries into the function that called it (h)"
+          title="fold code of the runtime, its framework and libraries of the languages into the function that called it (h)"
         >
           <input
             type="checkbox"
