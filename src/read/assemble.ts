@@ -4,10 +4,10 @@ import { readableTypeName } from '../symbols/names.ts';
 import type { ProcessCode } from '../symbols/process-code.ts';
 import { createResolver, type Resolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
-import { GENERATIONS, kindIndex } from '../trace/kinds.ts';
+import { kindIndex } from '../trace/kinds.ts';
 import { type AllocationTable, NONE, type Recording, type Trace } from '../trace/tables.ts';
 import { addNative, type NativeInput } from './assemble-native.ts';
-import type { ProcessCapture, RawGc } from './nettrace/capture.ts';
+import type { ProcessCapture } from './nettrace/capture.ts';
 import { createStackNames } from './stack-names.ts';
 import { SAMPLING_MEAN_BYTES, weigh } from './weights.ts';
 
@@ -61,7 +61,9 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       const counted = addAllocations(builder, facts, row, input, input.capture, resolver, bundle);
       totals.frames += counted.frames;
       totals.framesUnresolved += counted.unresolved;
-      addGcs(builder, facts, row, input.capture.gcs);
+      const { gcs } = input.capture;
+      const sinceStart = (time: number) => time - facts.startTime;
+      builder.gcs(row, { ...gcs, start: gcs.start.map(sinceStart), end: gcs.end.map(sinceStart) });
     }
     const target = { ...input, builder, process: row, startTime: facts.startTime };
     for (const native of input.native) {
@@ -177,31 +179,6 @@ function allocationTable(length: number): AllocationTable {
     bytes: new Float64Array(length),
     count: new Float64Array(length),
   };
-}
-
-function addGcs(builder: TraceBuilder, facts: RecordingFacts, process: number, gcs: readonly RawGc[]): void {
-  for (const gc of gcs) {
-    builder.gc({ ...gc, process, start: gc.start - facts.startTime, end: gc.end - facts.startTime });
-  }
-  const ended = gcs.filter((gc) => !Number.isNaN(gc.end)).sort((a, b) => a.end - b.end);
-  addGcSeries(builder, facts, process, 'gc-committed', ended, (gc) => gc.committed);
-  addGcSeries(builder, facts, process, 'gc-size', ended, (gc) =>
-    GENERATIONS.reduce((sum, _, generation) => sum + gc.size[generation], 0),
-  );
-}
-
-function addGcSeries(
-  builder: TraceBuilder,
-  facts: RecordingFacts,
-  process: number,
-  name: 'gc-committed' | 'gc-size',
-  ended: readonly RawGc[],
-  bytesOf: (gc: RawGc) => number,
-): void {
-  const known = ended.filter((gc) => !Number.isNaN(bytesOf(gc)));
-  if (known.length === 0) return;
-  const time = Float64Array.from(known, (gc) => gc.end - facts.startTime);
-  builder.series({ process, name, time, value: Float64Array.from(known, bytesOf) });
 }
 
 type FrameTotals = Pick<Recording, 'frames' | 'framesUnresolved' | 'nativeFrames' | 'nativeFramesUnresolved'>;

@@ -1,5 +1,7 @@
 import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
-import { NONE } from '../../trace/tables.ts';
+import { concatenatedGcs, gcRows } from '../../trace/gc-columns.ts';
+import { GENERATIONS } from '../../trace/kinds.ts';
+import { type GcColumns, type GcIndex, NONE } from '../../trace/tables.ts';
 import { createAllocationRows } from './allocation-rows.ts';
 import { rankOf } from './allocations.ts';
 import type { ProcessCapture, RawStacks, RawType, StreamCapture } from './capture.ts';
@@ -153,16 +155,22 @@ function mergeModules(lists: readonly (readonly LoadedModule[])[]): LoadedModule
 }
 
 /** Collections by number; of one that several streams saw, the row that says when it ended. */
-function mergeGcs(parts: readonly ProcessCapture[]): ProcessCapture['gcs'] {
-  const byNumber = new Map<number, ProcessCapture['gcs'][number]>();
-  for (const gc of parts.flatMap((part) => part.gcs)) {
-    const known = byNumber.get(gc.number);
-    if (known === undefined || knows(gc) > knows(known)) byNumber.set(gc.number, gc);
+function mergeGcs(parts: readonly ProcessCapture[]): GcColumns {
+  const gcs = concatenatedGcs(parts.map((part) => part.gcs));
+  const byNumber = new Map<number, GcIndex>();
+  for (let gc = 0; gc < gcs.length; gc++) {
+    const known = byNumber.get(gcs.number[gc]);
+    if (known === undefined || knows(gcs, gc) > knows(gcs, known)) byNumber.set(gcs.number[gc], gc);
   }
-  return [...byNumber.values()].sort((a, b) => a.start - b.start);
+  const rows = Uint32Array.from(byNumber.values());
+  return gcRows(
+    gcs,
+    rows.sort((a, b) => gcs.start[a] - gcs.start[b]),
+  );
 }
 
 /** How many of the things that may be missing are there. */
-function knows(gc: ProcessCapture['gcs'][number]): number {
-  return [gc.end, gc.size[0], gc.free[0], gc.committed].filter((value) => !Number.isNaN(value)).length;
+function knows({ end, size, free, committed }: GcColumns, gc: GcIndex): number {
+  const first = gc * GENERATIONS.length;
+  return [end[gc], size[first], free[first], committed[gc]].filter((value) => !Number.isNaN(value)).length;
 }

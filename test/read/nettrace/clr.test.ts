@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mergeCaptures } from '../../../src/read/nettrace/index.ts';
-import { rowsOf } from '../../support/rows.ts';
+import { collectionsOf, rowsOf } from '../../support/rows.ts';
 import { Bytes, createWriter, RUNDOWN, RUNTIME, START, tickPayload } from './nettrace-writer.ts';
 import { eventOf, numbered, readIn } from './streams.ts';
 
@@ -308,7 +308,7 @@ describe('collections', () => {
         ],
         pointerSize,
       );
-      expect(gcs).toEqual([
+      expect(collectionsOf(gcs)).toEqual([
         {
           number: 1,
           start: at(20),
@@ -351,7 +351,9 @@ describe('collections', () => {
       { id: 204, version: 3, time: 53, thread: 9, payload: perHeap(20) },
       { id: 1, version: 2, time: 60, payload: start(3, 0, 0) },
     ]);
-    expect(gcs.map((gc) => [gc.number, gc.type, gc.pause, gc.end, gc.free[0], gc.size[0], gc.committed])).toEqual([
+    expect(
+      collectionsOf(gcs).map((gc) => [gc.number, gc.type, gc.pause, gc.end, gc.free[0], gc.size[0], gc.committed]),
+    ).toEqual([
       [1, 'background', 8, at(50), 30, 90, Number.NaN],
       [2, 'foreground', 6, at(13), 1, 50, Number.NaN],
       [3, 'blocking', 0, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
@@ -367,8 +369,9 @@ describe('collections', () => {
       { id: 4, version: 0, time: 3, payload: new Bytes().raw(old.subarray(0, 92)) },
       { id: 3, version: 0, time: 4, payload: new Bytes() },
     ]);
-    expect(gcs).toMatchObject([{ number: 7, depth: 2, reason: 'induced', pause: 4, handles: 77 }]);
-    expect(Array.from(gcs[0].size)).toEqual([10, 11, 12, 13, 0]);
+    expect(collectionsOf(gcs)).toMatchObject([
+      { number: 7, depth: 2, reason: 'induced', pause: 4, handles: 77, size: [10, 11, 12, 13, 0] },
+    ]);
   });
 });
 
@@ -411,7 +414,7 @@ describe('streams of the same process', () => {
         [0x1000, at(3), true],
         [0x2000, Number.NEGATIVE_INFINITY, false],
       ]);
-      expect(merged[0].gcs.map((gc) => gc.number)).toEqual([1]);
+      expect([...merged[0].gcs.number]).toEqual([1]);
       expect(merged[0].allocations).toEqual(main.processes[0].allocations);
       expect(merged[0].allocationSource).toBe('allocation-tick');
     }

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createNettraceReader, readNettrace } from '../../../src/read/nettrace/index.ts';
 import { TraceError } from '../../../src/trace/errors.ts';
-import { rowsOf } from '../../support/rows.ts';
+import { collectionsOf, rowsOf } from '../../support/rows.ts';
 import { Bytes, createWriter, RUNTIME, START, tickPayload } from './nettrace-writer.ts';
 import {
   allocationsOf,
@@ -278,7 +278,7 @@ describe('progress', () => {
     const summary = reader.end();
     expect(progress.events).toBe(whole.events);
     expect(progress.lastEventTime).toBe(whole.endTime);
-    const lastGc = whole.processes[0].gcs.at(-1)!;
+    const lastGc = collectionsOf(whole.processes[0].gcs).at(-1)!;
     expect(progress.gcHeapBytes).toBe(lastGc.size.reduce((sum, size) => sum + size, 0));
     expect(summary).toMatchObject({ events: whole.events, eventsLost: 0, truncated: undefined });
     const [{ allocations, stacks, types, code, gcs }] = summary.processes;

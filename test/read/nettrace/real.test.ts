@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ProcessCapture, StreamCapture } from '../../../src/read/nettrace/capture.ts';
 import { readNettrace } from '../../../src/read/nettrace/index.ts';
-import { rowsOf } from '../../support/rows.ts';
+import { collectionsOf, rowsOf } from '../../support/rows.ts';
 
 const PROJECT = `<Project Sdk="Microsoft.NET.Sdk"><PropertyGroup><OutputType>Exe</OutputType>
 <TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings></PropertyGroup></Project>`;
@@ -110,11 +110,11 @@ function checkCommon({ truth, capture, process }: Awaited<ReturnType<typeof reco
   const { time } = rowsOf(process.allocations);
   for (let i = 1; i < time.length; i++) expect(time[i]).toBeGreaterThanOrEqual(time[i - 1]);
 
-  expect(process.gcs.map((gc) => gc.number)).toEqual(Array.from({ length: truth.gcs }, (_, i) => i + 1));
-  expect(process.gcs.filter((gc) => gc.depth === 2)).toHaveLength(truth.full);
-  const pause = process.gcs.reduce((sum, gc) => sum + gc.pause, 0) / 1e6;
+  expect([...process.gcs.number]).toEqual(Array.from({ length: truth.gcs }, (_, i) => i + 1));
+  expect(process.gcs.depth.filter((depth) => depth === 2)).toHaveLength(truth.full);
+  const pause = process.gcs.pause.reduce((sum, ns) => sum + ns, 0) / 1e6;
   expect(pause).toBeGreaterThan(truth.pause * 0.8);
-  for (const gc of process.gcs.filter((one) => one.type === 'blocking')) {
+  for (const gc of collectionsOf(process.gcs).filter((one) => one.type === 'blocking')) {
     expect(gc.end).toBeGreaterThan(gc.start);
     expect(gc.committed).toBeGreaterThan(gc.size.reduce((sum, size) => sum + size, 0) * 0.5);
     for (const [generation, free] of gc.free.entries()) expect(free).toBeLessThanOrEqual(gc.size[generation]);
@@ -189,8 +189,8 @@ describe('recorded streams', () => {
       allocationSource: 'allocation-tick',
       code: [],
     });
-    expect(process.gcs.map((gc) => gc.number)).toEqual([1, 2, 3, 4]);
-    expect(process.gcs.at(-1)?.reason).toBe('induced');
+    expect(collectionsOf(process.gcs).map((gc) => gc.number)).toEqual([1, 2, 3, 4]);
+    expect(collectionsOf(process.gcs).at(-1)?.reason).toBe('induced');
     // The runtime states the size it asked its allocator for, with padding or without the header.
     const sizes = Array.from(rowsOf(process.allocations).objectSize);
     expect(sizes.filter((size) => Math.abs(size - 1_000_024) < 64)).toHaveLength(20);
