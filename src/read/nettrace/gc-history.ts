@@ -45,6 +45,9 @@ export function createGcHistory(starts: number): GcHistory {
   let committedAt = NONE;
   let committedSinceStart = 0;
 
+  const forgetFree = (): void => {
+    for (let generation = 0; generation < WIDTH; generation++) free[generation] = Number.NaN;
+  };
   const start = (time: number, values: Float64Array, at: number): void => {
     const gc = started++;
     gcs.number[gc] = values[at];
@@ -56,18 +59,20 @@ export function createGcHistory(starts: number): GcHistory {
     open.push(gc);
     if (open.length > MAX_OPEN) open.shift();
     startedInPause.push(gc);
-    free.fill(Number.NaN);
+    forgetFree();
     committedSinceStart = 0;
     lastEnded = NONE;
   };
   const end = (time: number, values: Float64Array, at: number): void => {
-    const place = open.findIndex((one) => gcs.number[one] === values[at]);
-    if (place < 0) return;
-    const [gc] = open.splice(place, 1);
+    let place = 0;
+    while (place < open.length && gcs.number[open[place]] !== values[at]) place++;
+    if (place === open.length) return;
+    const gc = open[place];
+    open.splice(place, 1);
     gcs.end[gc] = time;
-    if (depthless.delete(gc)) gcs.depth[gc] = values[at + 1];
-    gcs.free.set(free, gc * WIDTH);
-    free.fill(Number.NaN);
+    if (depthless.size > 0 && depthless.delete(gc)) gcs.depth[gc] = values[at + 1];
+    for (let generation = 0; generation < WIDTH; generation++) gcs.free[gc * WIDTH + generation] = free[generation];
+    forgetFree();
     // The first report after the start is of before the collection.
     if (committedSinceStart > 1) setCommitted(gcs, gc, values, committedAt);
     lastEnded = gc;
