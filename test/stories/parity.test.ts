@@ -8,7 +8,6 @@ import { openTrace } from '../../src/read/open.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { dotnetTrace, type JudgedAllocations, judgeStream, judgeTraceLog } from '../support/judges.ts';
 import { memsurge, scratchFolder } from '../support/memsurge.ts';
-import { rowsOf } from '../support/rows.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
 
 /** What our reader says, in the terms of the judge. */
@@ -18,7 +17,7 @@ function allocationsOf(capture: StreamCapture): JudgedAllocations {
   let count = 0;
   for (const { allocations, types: names } of capture.processes) {
     count += allocations.length;
-    const rows = rowsOf(allocations);
+    const rows = allocations;
     for (let i = 0; i < rows.length; i++) {
       const type = names[rows.type[i]].name;
       const total = types.get(type) ?? { type, count: 0, bytes: 0 };

@@ -56,14 +56,8 @@ export interface RawType {
   readonly handle: number;
 }
 
-/** Allocation events in time order, in parts that follow each other. */
+/** Allocation events in time order. */
 export interface RawAllocations {
-  /** Rows in all parts. */
-  readonly length: number;
-  readonly parts: readonly AllocationPart[];
-}
-
-export interface AllocationPart {
   readonly length: number;
   readonly time: Float64Array;
   /** Row of `threads`. */

@@ -61,13 +61,12 @@ function mergeTables(parts: readonly ProcessCapture[]): Tables {
       return row;
     });
     const stackRow = internAll(stacks, part.stacks);
-    for (const rows of part.allocations.parts) {
-      for (let i = 0; i < rows.length; i++) {
-        const stack = rows.stack[i] === NONE ? NONE : stackRow[rows.stack[i]];
-        const thread = threadRow[rows.thread[i]];
-        const type = typeRow[rows.type[i]];
-        joined.add(rows.time[i], thread, rows.heap[i], type, stack, rows.objectSize[i], rows.amount[i]);
-      }
+    const rows = part.allocations;
+    for (let i = 0; i < rows.length; i++) {
+      const stack = rows.stack[i] === NONE ? NONE : stackRow[rows.stack[i]];
+      const thread = threadRow[rows.thread[i]];
+      const type = typeRow[rows.type[i]];
+      joined.add(rows.time[i], thread, rows.heap[i], type, stack, rows.objectSize[i], rows.amount[i]);
     }
   }
   return { allocations: joined.finish(), stacks: stacks.finish(), types, threads };

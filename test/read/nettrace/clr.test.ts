@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mergeCaptures } from '../../../src/read/nettrace/index.ts';
-import { collectionsOf, rowsOf } from '../../support/rows.ts';
+import { collectionsOf } from '../../support/rows.ts';
 import { Bytes, createWriter, RUNDOWN, RUNTIME, START, tickPayload } from './nettrace-writer.ts';
 import { eventOf, numbered, readIn } from './streams.ts';
 
@@ -195,9 +195,9 @@ describe('allocations', () => {
         pointerSize,
       );
       expect(process.allocationSource).toBe('allocation-sampled');
-      expect(Array.from(rowsOf(process.allocations).objectSize)).toEqual([500_000]);
-      expect(Array.from(rowsOf(process.allocations).heap)).toEqual([2]);
-      expect(process.types[rowsOf(process.allocations).type[0]].name).toBe('A.B[]');
+      expect(Array.from(process.allocations.objectSize)).toEqual([500_000]);
+      expect(Array.from(process.allocations.heap)).toEqual([2]);
+      expect(process.types[process.allocations.type[0]].name).toBe('A.B[]');
     },
   );
 
@@ -223,12 +223,12 @@ describe('allocations', () => {
         pointerSize,
       );
       expect(allocationSource).toBe('exact');
-      expect(Array.from(rowsOf(allocations).type, (row) => types[row].name)).toEqual([
+      expect(Array.from(allocations.type, (row) => types[row].name)).toEqual([
         'My.List`1[My.Item]',
         'My.Item[,]',
         'unknown type 0x30',
       ]);
-      expect(Array.from(rowsOf(allocations).heap)).toEqual([1, 2, 1]);
+      expect(Array.from(allocations.heap)).toEqual([1, 2, 1]);
     },
   );
 
@@ -237,7 +237,7 @@ describe('allocations', () => {
       { id: 20, version: 0, time: 1, payload: object(8, 0x10, 4, 96) },
     ]);
     expect(allocationSource).toBe('allocation-tick');
-    const { objectSize, amount } = rowsOf(allocations);
+    const { objectSize, amount } = allocations;
     expect([objectSize[0], amount[0]]).toEqual([24, 96]);
   });
 
@@ -427,8 +427,8 @@ describe('streams of the same process', () => {
     ]);
     const second = capture([{ id: 10, version: 4, time: 4, payload, thread: 6 }]);
     const [{ allocations, threads, types }] = mergeCaptures([first, second]);
-    expect(Array.from(rowsOf(allocations).time)).toEqual([at(1), at(4), at(9)]);
-    expect(Array.from(rowsOf(allocations).thread, (row) => threads[row].osId)).toEqual([5, 6, 6]);
+    expect(Array.from(allocations.time)).toEqual([at(1), at(4), at(9)]);
+    expect(Array.from(allocations.thread, (row) => threads[row].osId)).toEqual([5, 6, 6]);
     expect(types.map((type) => type.name)).toEqual(['T']);
   });
 
