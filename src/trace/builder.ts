@@ -2,6 +2,7 @@ import { joinAllocations } from './allocation-columns.ts';
 import { float64Column, int32Column, uint8Column } from './columns.ts';
 import { indexed } from './combinations.ts';
 import { joinGcs } from './gc-columns.ts';
+import { createKeyIndex } from './keys.ts';
 import { createStackRows } from './stack-rows.ts';
 import {
   type AllocationSource,
@@ -99,7 +100,7 @@ export function createTraceBuilder(): TraceBuilder {
     lastLine: int32Column(),
   };
 
-  const frameRows = interner();
+  const frameRows = createKeyIndex();
   const frames = { function: int32Column(), file: int32Column(), line: int32Column(), near: uint8Column() };
 
   const stacks = createStackRows();
@@ -172,12 +173,14 @@ export function createTraceBuilder(): TraceBuilder {
     },
 
     frame(fn, file, line, near) {
-      return frameRows.find(`${fn} ${file} ${line} ${near}`, () => {
+      const row = frameRows.add(fn, file, line * 2 + (near ? 1 : 0));
+      if (row === frames.function.length) {
         frames.function.push(fn);
         frames.file.push(file);
         frames.line.push(line);
         frames.near.push(near ? 1 : 0);
-      });
+      }
+      return row;
     },
 
     stack: stacks.row,
