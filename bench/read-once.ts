@@ -36,11 +36,9 @@ async function readStream(path: string): Promise<Omit<Reading, 'peakBytes'>> {
   for (const { allocations, gcs: collections, types: names } of mergeCaptures([capture])) {
     gcs += collections.length;
     count += allocations.length;
-    for (const { length, type, amount } of allocations.parts) {
-      for (let row = 0; row < length; row++) {
-        const { name } = names[type[row]];
-        types[name] = (types[name] ?? 0) + amount[row];
-      }
+    for (let row = 0; row < allocations.length; row++) {
+      const { name } = names[allocations.type[row]];
+      types[name] = (types[name] ?? 0) + allocations.amount[row];
     }
   }
   return { seconds, events, eventsLost, gcs, frames: 0, framesUnresolved: 0, allocations: count, types };

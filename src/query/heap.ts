@@ -1,4 +1,4 @@
-import { GENERATIONS, type Generation } from '../trace/kinds.ts';
+import { GC_TYPES, GENERATIONS, type Generation, gcReason } from '../trace/kinds.ts';
 import type { GcIndex, ProcessIndex, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { processName } from './names.ts';
@@ -105,8 +105,8 @@ function gcRow(trace: Trace, gc: GcIndex): GcRow {
     start: gcs.start[gc],
     end: gcs.end[gc],
     depth: gcs.depth[gc],
-    type: gcs.type[gc],
-    reason: gcs.reason[gc],
+    type: GC_TYPES[gcs.type[gc]],
+    reason: gcReason(gcs.reason[gc]),
     pause: gcs.pause[gc],
     bytes: sumKnown(generations.map((row) => row.bytes)),
     inUse: sumKnown(generations.map((row) => row.inUse)),

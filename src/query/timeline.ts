@@ -1,5 +1,5 @@
 import { GENERATIONS, KINDS, type Kind, kindIndex } from '../trace/kinds.ts';
-import type { ProcessIndex, Series, Trace } from '../trace/tables.ts';
+import type { GcIndex, ProcessIndex, Series, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { answer, figureOf, figuresOf } from './answer.ts';
 import { firstAtOrAfter, lastMoment } from './parts.ts';
@@ -41,10 +41,12 @@ export function timeline(trace: Trace, view: View, buckets: number): Answer<Time
     kinds.push(figuresByKind(ofKinds, view));
   });
   const total = totalOf(sums);
+  const committed = gcSeries(trace, (gc) => trace.gcs.committed[gc]);
+  const size = gcSeries(trace, (gc) => sizeAfter(trace, gc));
   const series = {
     rss: bucketSeries(trace, processes, seriesOf(trace, 'rss'), bounds, buckets),
-    gcCommitted: bucketSeries(trace, processes, committedSeries(trace), bounds, buckets),
-    gcSize: bucketSeries(trace, processes, sizeSeries(trace), bounds, buckets),
+    gcCommitted: bucketSeries(trace, processes, committed, bounds, buckets),
+    gcSize: bucketSeries(trace, processes, size, bounds, buckets),
     nativeLive: bucketSeries(trace, processes, seriesOf(trace, 'native-live'), bounds, buckets),
   };
   const gcs = bucketGcs(trace, processes, bounds, buckets);
@@ -118,26 +120,22 @@ function endBefore({ table, first, end }: SelectedPart, moment: number): number 
   return Math.max(first, Math.min(end, firstAtOrAfter(table.time, moment)));
 }
 
-function seriesOf(trace: Trace, name: Series['name']): readonly Series[] {
+/** A quantity of a process over time. */
+type Measured = Pick<Series, 'process'> & Readonly<Record<'time' | 'value', ArrayLike<number>>>;
+
+function seriesOf(trace: Trace, name: Series['name']): readonly Measured[] {
   return trace.series.filter((series) => series.name === name);
 }
 
-function committedSeries(trace: Trace): readonly Series[] {
-  const measured = seriesOf(trace, 'gc-committed');
-  return measured.length > 0 ? measured : gcSeries(trace, 'gc-committed', (gc) => trace.gcs.committed[gc]);
-}
-
-function sizeSeries(trace: Trace): readonly Series[] {
-  const measured = seriesOf(trace, 'gc-size');
-  if (measured.length > 0) return measured;
-  const width = GENERATIONS.length;
-  return gcSeries(trace, 'gc-size', (gc) =>
-    trace.gcs.size.subarray(gc * width, (gc + 1) * width).reduce((sum, bytes) => sum + bytes, 0),
-  );
+/** All bytes of the GC heap after a collection; NaN where the trace does not say. */
+function sizeAfter({ gcs }: Trace, gc: GcIndex): number {
+  let bytes = 0;
+  for (let i = gc * GENERATIONS.length; i < (gc + 1) * GENERATIONS.length; i++) bytes += gcs.size[i];
+  return bytes;
 }
 
 /** A series for each process, of what its collections report; NaN where one does not. */
-function gcSeries(trace: Trace, name: Series['name'], valueOfGc: (gc: number) => number): Series[] {
+function gcSeries(trace: Trace, valueOfGc: (gc: GcIndex) => number): Measured[] {
   const points = new Map<ProcessIndex, { time: number[]; value: number[] }>();
   for (let gc = 0; gc < trace.gcs.length; gc++) {
     const value = valueOfGc(gc);
@@ -148,12 +146,7 @@ function gcSeries(trace: Trace, name: Series['name'], valueOfGc: (gc: number) =>
     series.time.push(trace.gcs.end[gc]);
     series.value.push(value);
   }
-  return [...points].map(([process, { time, value }]) => ({
-    process,
-    name,
-    time: Float64Array.from(time),
-    value: Float64Array.from(value),
-  }));
+  return [...points].map(([process, { time, value }]) => ({ process, time, value }));
 }
 
 /**
@@ -163,7 +156,7 @@ function gcSeries(trace: Trace, name: Series['name'], valueOfGc: (gc: number) =>
 function bucketSeries(
   trace: Trace,
   processes: Uint8Array,
-  all: readonly Series[],
+  all: readonly Measured[],
   bounds: Bounds,
   buckets: number,
 ): (number | null)[] {

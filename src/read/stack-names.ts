@@ -2,6 +2,7 @@ import { allocatorFrame } from '../symbols/native/allocators.ts';
 import type { ResolvedFrame, Resolver } from '../symbols/resolve.ts';
 import { isLanguageCode } from '../symbols/user-code.ts';
 import type { TraceBuilder } from '../trace/builder.ts';
+import { createKeyIndex } from '../trace/keys.ts';
 import { type FrameIndex, NONE, type StackIndex } from '../trace/tables.ts';
 import type { RawStacks } from './nettrace/capture.ts';
 
@@ -31,13 +32,17 @@ export function createStackNames(
   seen?: Float64Array,
 ): StackNames {
   const PENDING = -2;
+  /** Of a stack that depends on time always PENDING. */
   const resolvedStacks = new Int32Array(length).fill(PENDING);
   /** The same without the allocator's frames. */
   const blamedStacks = new Int32Array(length).fill(PENDING);
   const depths = new Int32Array(length);
   const timeDependent = new Uint8Array(length);
-  /** By address, twice: as an innermost frame and as a calling one. */
-  const framesOfAddress = new Map<number, readonly FrameIndex[]>();
+  // The same few addresses stand on very many stacks: they are numbered, and what each means is found once.
+  const addresses = createKeyIndex();
+  const addressRows = new Int32Array(length);
+  /** By row of address: it meant different code at different times. */
+  const varies: boolean[] = [];
   const unresolvedFrames = new Set<FrameIndex>();
   const allocatorFrames = new Set<FrameIndex>();
   const unresolvedOfStack: number[] = [];
@@ -45,10 +50,14 @@ export function createStackNames(
   for (let raw = 0; raw < length; raw++) {
     const parent = prefix[raw];
     depths[raw] = parent === NONE ? 1 : depths[parent] + 1;
-    const varies =
-      seen === undefined && (resolver.dependsOnTime(address[raw]) || (parent !== NONE && timeDependent[parent] === 1));
-    timeDependent[raw] = varies ? 1 : 0;
+    const row = addresses.add(address[raw], Math.floor(address[raw] / 2 ** 32), 0);
+    if (row === varies.length) varies.push(resolver.dependsOnTime(address[raw]));
+    addressRows[raw] = row;
+    if (seen === undefined && (varies[row] || (parent !== NONE && timeDependent[parent] === 1))) timeDependent[raw] = 1;
   }
+
+  /** By row of address, twice: as a calling frame and as an innermost one. */
+  const framesOfAddress = new Array<readonly FrameIndex[] | undefined>(addresses.length * 2);
 
   const makeFrame = (found: ResolvedFrame): FrameIndex => {
     const module = builder.module(found.moduleName, found.modulePath, found.system);
@@ -66,14 +75,10 @@ export function createStackNames(
   /** Innermost first. */
   const framesAt = (raw: number, asked: number): readonly FrameIndex[] => {
     const time = seen?.[raw] ?? asked;
-    if (resolver.dependsOnTime(address[raw])) return makeFrames(raw, time);
-    const key = address[raw] * 2 + innermost[raw];
-    let frames = framesOfAddress.get(key);
-    if (frames === undefined) {
-      frames = makeFrames(raw, time);
-      framesOfAddress.set(key, frames);
-    }
-    return frames;
+    if (varies[addressRows[raw]]) return makeFrames(raw, time);
+    const key = addressRows[raw] * 2 + innermost[raw];
+    framesOfAddress[key] ??= makeFrames(raw, time);
+    return framesOfAddress[key];
   };
   const push = (parent: StackIndex, frame: FrameIndex): StackIndex => {
     const stack = builder.stack(parent, frame);
@@ -90,10 +95,10 @@ export function createStackNames(
   const path: number[] = [];
   const at = (raw: number, time: number): StackIndex => {
     if (raw === NONE) return NONE;
-    if (timeDependent[raw] === 0 && resolvedStacks[raw] !== PENDING) return resolvedStacks[raw];
+    if (resolvedStacks[raw] !== PENDING) return resolvedStacks[raw];
     path.length = 0;
     let row = raw;
-    while (row !== NONE && (timeDependent[row] === 1 || resolvedStacks[row] === PENDING)) {
+    while (row !== NONE && resolvedStacks[row] === PENDING) {
       path.push(row);
       row = prefix[row];
     }

@@ -15,13 +15,11 @@ export function usedAddresses(capture: ProcessCapture): Uses {
   const { allocations, stacks } = capture;
   const first = new Float64Array(stacks.length).fill(Number.POSITIVE_INFINITY);
   const last = new Float64Array(stacks.length).fill(Number.NEGATIVE_INFINITY);
-  for (const { length, stack, time } of allocations.parts) {
-    for (let i = 0; i < length; i++) {
-      const row = stack[i];
-      if (row === NONE) continue;
-      if (time[i] < first[row]) first[row] = time[i];
-      last[row] = time[i];
-    }
+  for (let i = 0; i < allocations.length; i++) {
+    const row = allocations.stack[i];
+    if (row === NONE) continue;
+    if (allocations.time[i] < first[row]) first[row] = allocations.time[i];
+    last[row] = allocations.time[i];
   }
   const address = float64Column();
   const time = float64Column();
@@ -74,12 +72,13 @@ export function cutTypes(capture: ProcessCapture): ProcessCode['types'] {
   const { allocations, stacks, types } = capture;
   const sites = types.map(({ name }) => (lacksOuterTypes(name) ? new Map<number, number>() : undefined));
   const looksLeft = Int32Array.from(sites, (seen) => (seen === undefined ? 0 : MAX_LOOKS));
-  for (const { length, type, stack, time } of allocations.parts) {
-    for (let i = 0; i < length; i++) {
-      if (looksLeft[type[i]] === 0 || stack[i] === NONE) continue;
-      looksLeft[type[i]]--;
-      sites[type[i]]?.set(stacks.address[stack[i]], time[i]);
-    }
+  let allLeft = looksLeft.reduce((sum, looks) => sum + looks, 0);
+  const { length, type, stack, time } = allocations;
+  for (let i = 0; i < length && allLeft > 0; i++) {
+    if (looksLeft[type[i]] === 0 || stack[i] === NONE) continue;
+    looksLeft[type[i]]--;
+    allLeft--;
+    sites[type[i]]?.set(stacks.address[stack[i]], time[i]);
   }
   return types.flatMap(({ handle, name }, row) => {
     const seen = sites[row];

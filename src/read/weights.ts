@@ -1,5 +1,5 @@
 import type { AllocationSource } from '../trace/tables.ts';
-import type { AllocationPart } from './nettrace/capture.ts';
+import type { RawAllocations } from './nettrace/capture.ts';
 
 /**
  * Mean bytes between samples of the runtime's randomized sampling and the stride of its ticks: 100 KiB for both
@@ -13,28 +13,29 @@ export interface Weights {
   readonly count: Float64Array;
 }
 
-type Sizes = Pick<AllocationPart, 'length' | 'objectSize' | 'amount'>;
+type Sizes = Pick<RawAllocations, 'length' | 'objectSize' | 'amount'>;
 
 /**
- * Writes the weights of a part's rows to the rows of `into` from `at` on.
+ * The weights of allocations, written in the place of their sizes: of a large trace, new columns would cost more than the
+ * arithmetic.
  *
  * Randomized sampling picks every byte with probability 1/mean, so an object of s bytes is recorded with
  * p = 1 − exp(−s/mean): it stands for 1/p objects and s/p bytes (Horvitz–Thompson). A tick states the bytes since the
  * last one itself, in objects of the size it saw. An exact event, and a tick without a size, count as one.
  */
-export function weigh(source: AllocationSource, part: Sizes, into: Weights, at: number): void {
-  const { length, objectSize, amount } = part;
-  const { bytes, count } = into;
-  bytes.set(amount, at);
-  count.fill(1, at, at + length);
+export function weigh(source: AllocationSource, { length, objectSize, amount }: Sizes): Weights {
+  const bytes = amount;
+  const count = objectSize;
   if (source === 'allocation-sampled') {
     for (let i = 0; i < length; i++) {
-      if (objectSize[i] > 0) count[at + i] = 1 / -Math.expm1(-objectSize[i] / SAMPLING_MEAN_BYTES);
-      bytes[at + i] = objectSize[i] * count[at + i];
+      const size = objectSize[i];
+      count[i] = size > 0 ? 1 / -Math.expm1(-size / SAMPLING_MEAN_BYTES) : 1;
+      bytes[i] = size * count[i];
     }
   } else if (source === 'allocation-tick') {
-    for (let i = 0; i < length; i++) {
-      if (objectSize[i] > 0) count[at + i] = Math.max(1, amount[i] / objectSize[i]);
-    }
+    for (let i = 0; i < length; i++) count[i] = objectSize[i] > 0 ? Math.max(1, amount[i] / objectSize[i]) : 1;
+  } else {
+    count.fill(1);
   }
+  return { bytes, count };
 }

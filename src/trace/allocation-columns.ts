@@ -1,5 +1,6 @@
 import { type Float64Column, float64Column, int32Column, uint8Column } from './columns.ts';
 import type { HeapIndex, KindIndex } from './kinds.ts';
+import { ordered, timeOrder } from './order.ts';
 import type { AllocationTable, StackIndex, ThreadIndex, TypeIndex } from './tables.ts';
 
 /** Allocations written row by row, in any order. Readers of large traces make whole columns instead. */
@@ -107,20 +108,4 @@ function concatenated(parts: readonly AllocationTable[]): AllocationTable {
     count: whole(new Float64Array(length), (part) => part.count),
     ...(releasesKnown && { released: whole(new Float64Array(length), (part) => part.released ?? unknown(part)) }),
   };
-}
-
-/** Row numbers by ascending time, or undefined when the rows are in time order already. */
-function timeOrder(time: Float64Array): Uint32Array | undefined {
-  let sorted = true;
-  for (let i = 1; i < time.length && sorted; i++) sorted = time[i] >= time[i - 1];
-  if (sorted) return undefined;
-  const order = new Uint32Array(time.length);
-  for (let i = 0; i < order.length; i++) order[i] = i;
-  return order.sort((a, b) => time[a] - time[b] || a - b);
-}
-
-function ordered<A extends Float64Array | Int32Array | Uint8Array>(column: A, order: Uint32Array): A {
-  const result = column.slice() as A;
-  for (let i = 0; i < order.length; i++) result[i] = column[order[i]];
-  return result;
 }

@@ -1,7 +1,8 @@
 import { joinAllocations } from './allocation-columns.ts';
 import { float64Column, int32Column, uint8Column } from './columns.ts';
 import { indexed } from './combinations.ts';
-import { GENERATIONS } from './kinds.ts';
+import { joinGcs } from './gc-columns.ts';
+import { createKeyIndex } from './keys.ts';
 import { createStackRows } from './stack-rows.ts';
 import {
   type AllocationSource,
@@ -9,6 +10,7 @@ import {
   type FileIndex,
   type FrameIndex,
   type FunctionIndex,
+  type GcColumns,
   type ModuleIndex,
   type NativeSource,
   type NativeTables,
@@ -36,26 +38,6 @@ interface ProcessRow {
   nativeBefore: number;
 }
 
-interface GcRow {
-  process: ProcessIndex;
-  number: number;
-  start: number;
-  end: number;
-  depth: number;
-  reason: string;
-  type: 'blocking' | 'background' | 'foreground';
-  pause: number;
-  committed: number;
-  committedFree: number;
-  bookkeeping: number;
-  /** One value per generation, in the order of GENERATIONS. */
-  size: ArrayLike<number>;
-  free: ArrayLike<number>;
-  promoted: ArrayLike<number>;
-  pinnedObjects: number;
-  handles: number;
-}
-
 /** Fills the tables of a Trace. Names are interned: adding the same thing twice gives the same row. */
 export interface TraceBuilder {
   process(row: ProcessRow): ProcessIndex;
@@ -81,7 +63,8 @@ export interface TraceBuilder {
   allocations(part: AllocationTable): void;
   /** Rows of one of the tables of counted native memory, as `allocations`. */
   native(table: keyof NativeTables, part: AllocationTable): void;
-  gc(row: GcRow): void;
+  /** Collections of a process, in any order. */
+  gcs(process: ProcessIndex, part: GcColumns): void;
   series(series: Series): void;
   /** The finished, read-only Trace. The builder must not be used afterwards. */
   finish(recording: Recording): Trace;
@@ -128,7 +111,7 @@ export function createTraceBuilder(): TraceBuilder {
     lastLine: int32Column(),
   };
 
-  const frameRows = interner();
+  const frameRows = createKeyIndex();
   const frames = { function: int32Column(), file: int32Column(), line: int32Column(), near: uint8Column() };
 
   const stacks = createStackRows();
@@ -145,7 +128,7 @@ export function createTraceBuilder(): TraceBuilder {
     resident: [],
     peak: [],
   };
-  const gcs: GcRow[] = [];
+  const gcs: { process: ProcessIndex; gcs: GcColumns }[] = [];
   const series: Series[] = [];
 
   return {
@@ -204,12 +187,14 @@ export function createTraceBuilder(): TraceBuilder {
     },
 
     frame(fn, file, line, near) {
-      return frameRows.find(`${fn} ${file} ${line} ${near}`, () => {
+      const row = frameRows.add(fn, file, line * 2 + (near ? 1 : 0));
+      if (row === frames.function.length) {
         frames.function.push(fn);
         frames.file.push(file);
         frames.line.push(line);
         frames.near.push(near ? 1 : 0);
-      });
+      }
+      return row;
     },
 
     stack: stacks.row,
@@ -226,8 +211,8 @@ export function createTraceBuilder(): TraceBuilder {
       native[table].push(part);
     },
 
-    gc(row) {
-      gcs.push(row);
+    gcs(process, part) {
+      gcs.push({ process, gcs: part });
     },
 
     series(one) {
@@ -273,7 +258,7 @@ export function createTraceBuilder(): TraceBuilder {
           resident: indexed(joinAllocations(native.resident)),
           peak: indexed(joinAllocations(native.peak)),
         },
-        gcs: finishGcs(gcs),
+        gcs: joinGcs(gcs),
         series,
       };
     },
@@ -294,43 +279,5 @@ function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
     allocationSource: rows.map((row) => row.allocationSource),
     nativeSource: rows.map((row) => row.nativeSource),
     nativeBefore: Float64Array.from(rows, (row) => row.nativeBefore),
-  };
-}
-
-function finishGcs(unordered: readonly GcRow[]): Trace['gcs'] {
-  const lastMoment = (row: GcRow) => (Number.isNaN(row.end) ? Number.POSITIVE_INFINITY : row.end);
-  const later = (a: GcRow, b: GcRow) => Number(lastMoment(a) > lastMoment(b)) - Number(lastMoment(a) < lastMoment(b));
-  const rows = [...unordered].sort(later);
-  const perGeneration = (pick: (row: GcRow) => ArrayLike<number>) => {
-    const flat = new Float64Array(rows.length * GENERATIONS.length);
-    for (let i = 0; i < flat.length; i++) {
-      flat[i] = pick(rows[Math.floor(i / GENERATIONS.length)])[i % GENERATIONS.length] ?? Number.NaN;
-    }
-    return flat;
-  };
-  // Not Float64Array.from: with tens of thousands of collections its iterator is what opening a trace waits for.
-  const column = (pick: (row: GcRow) => number) => {
-    const values = new Float64Array(rows.length);
-    for (let i = 0; i < rows.length; i++) values[i] = pick(rows[i]);
-    return values;
-  };
-  return {
-    length: rows.length,
-    process: Int32Array.from(column((row) => row.process)),
-    number: column((row) => row.number),
-    start: column((row) => row.start),
-    end: column((row) => row.end),
-    depth: Uint8Array.from(column((row) => row.depth)),
-    reason: rows.map((row) => row.reason),
-    type: rows.map((row) => row.type),
-    pause: column((row) => row.pause),
-    committed: column((row) => row.committed),
-    committedFree: column((row) => row.committedFree),
-    bookkeeping: column((row) => row.bookkeeping),
-    size: perGeneration((row) => row.size),
-    free: perGeneration((row) => row.free),
-    promoted: perGeneration((row) => row.promoted),
-    pinnedObjects: column((row) => row.pinnedObjects),
-    handles: column((row) => row.handles),
   };
 }

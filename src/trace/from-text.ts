@@ -1,5 +1,6 @@
 import { type AllocationColumns, createAllocationColumns } from './allocation-columns.ts';
 import { createTraceBuilder, type TraceBuilder } from './builder.ts';
+import { gcColumns } from './gc-columns.ts';
 import { GENERATIONS, HEAPS, type Heap, heapIndex, kindIndex } from './kinds.ts';
 import {
   type AllocationSource,
@@ -160,33 +161,26 @@ function addStack(builder: TraceBuilder, text: string): StackIndex {
   return stack;
 }
 
+/** The runtime's number of this reason for a collection. */
+const INDUCED = 1;
+
 /** "number  start  end  depth  generation=size/free …" */
 function addGc(builder: TraceBuilder, process: number, cells: string[], seen: (time: number) => number): void {
   const [number, start, end, depth, ...sizes] = cells;
-  const size = new Float64Array(GENERATIONS.length);
-  const free = new Float64Array(GENERATIONS.length);
+  const gcs = gcColumns(1);
+  gcs.number[0] = Number(number);
+  gcs.start[0] = seen(parseTime(start, number));
+  gcs.end[0] = seen(parseTime(end, number));
+  gcs.depth[0] = Number(depth.replace('gen', ''));
+  gcs.reason[0] = INDUCED;
+  gcs.pause[0] = gcs.end[0] - gcs.start[0];
+  for (const column of [gcs.size, gcs.free, gcs.promoted, gcs.committedFree, gcs.bookkeeping]) column.fill(0);
+  for (const column of [gcs.pinnedObjects, gcs.handles]) column.fill(0);
   for (const cell of sizes) {
     const [generation, bytes] = cell.split('=');
     const row = (GENERATIONS as readonly string[]).indexOf(generation);
-    [size[row], free[row]] = bytes.split('/').map(Number);
+    [gcs.size[row], gcs.free[row]] = bytes.split('/').map(Number);
   }
-  const total = size.reduce((sum, bytes) => sum + bytes, 0);
-  builder.gc({
-    process,
-    number: Number(number),
-    start: seen(parseTime(start, number)),
-    end: seen(parseTime(end, number)),
-    depth: Number(depth.replace('gen', '')),
-    reason: 'induced',
-    type: 'blocking',
-    pause: parseTime(end, number) - parseTime(start, number),
-    committed: total,
-    committedFree: 0,
-    bookkeeping: 0,
-    size,
-    free,
-    promoted: new Float64Array(GENERATIONS.length),
-    pinnedObjects: 0,
-    handles: 0,
-  });
+  gcs.committed[0] = gcs.size.reduce((sum, bytes) => sum + bytes, 0);
+  builder.gcs(process, gcs);
 }

@@ -49,3 +49,31 @@ export const KIND_LABELS: Record<Kind, string> = {
 /** GC generations in the order of the runtime's events: 3 is the large, 4 the pinned object heap. */
 export const GENERATIONS = ['gen0', 'gen1', 'gen2', 'loh', 'poh'] as const;
 export type Generation = (typeof GENERATIONS)[number];
+
+/** How a collection ran, in the order of the runtime's events. */
+export const GC_TYPES = ['blocking', 'background', 'foreground'] as const;
+
+/** GCReasonMap of ClrEtwAll.man and gc_reason of src/coreclr/gc/gc.h in dotnet/runtime, in plain words. */
+const GC_REASONS = [
+  'small object allocation',
+  'induced',
+  'low memory',
+  '',
+  'large object allocation',
+  'out of space for small objects',
+  'out of space for large objects',
+  'induced, not forced',
+  'stress test',
+  'induced, low memory',
+  'induced, compacting',
+  'low memory of the host',
+  'full collection by provisional mode',
+  'low memory of the host, blocking',
+  'background tuning, small objects',
+  'background tuning, large objects',
+  'background stepping',
+  'induced, aggressive',
+];
+
+/** Why a collection began, in words, from the runtime's own number. */
+export const gcReason = (reason: number): string => GC_REASONS[reason] ?? `reason ${reason}`;

@@ -181,10 +181,9 @@ export interface NativeTables {
   readonly peak: IndexedAllocations;
 }
 
-/** Garbage collections in the order they ended. Columns of bytes hold NaN where the trace does not say. */
-interface GcTable {
+/** Garbage collections of one process. Columns of bytes hold NaN where the trace does not say. */
+export interface GcColumns {
   readonly length: number;
-  readonly process: Int32Array;
   /** The runtime's own number, starting at 1. */
   readonly number: Float64Array;
   readonly start: Float64Array;
@@ -192,8 +191,10 @@ interface GcTable {
   readonly end: Float64Array;
   /** Highest generation collected: 0, 1 or 2. */
   readonly depth: Uint8Array;
-  readonly reason: readonly string[];
-  readonly type: readonly ('blocking' | 'background' | 'foreground')[];
+  /** The runtime's own number of it; `gcReason` has the words. */
+  readonly reason: Float64Array;
+  /** Row of GC_TYPES. */
+  readonly type: Uint8Array;
   /** Time the program's threads were stopped for it, ns. */
   readonly pause: Float64Array;
   /** Committed bytes of the whole GC heap: in use, free but kept, and the GC's own bookkeeping. */
@@ -208,11 +209,16 @@ interface GcTable {
   readonly handles: Float64Array;
 }
 
+/** Garbage collections of all processes, in the order they ended; those that never did come last. */
+export interface GcTable extends GcColumns {
+  readonly process: Int32Array;
+}
+
 /** One measured quantity of one process over time. */
 export interface Series {
   readonly process: ProcessIndex;
   /** "rss" (resident set), "native-live" (requested and not released). A peak is not stored: it is the maximum. */
-  readonly name: 'rss' | 'gc-committed' | 'gc-size' | 'native-live';
+  readonly name: 'rss' | 'native-live';
   readonly time: Float64Array;
   /** Bytes. */
   readonly value: Float64Array;

@@ -7,7 +7,6 @@ import { fileImages, type ImageSource } from '../../src/symbols/images.ts';
 import { createResolver, type ResolvedFrame } from '../../src/symbols/resolve.ts';
 import { NONE } from '../../src/trace/tables.ts';
 import { scratchFolder } from '../support/memsurge.ts';
-import { rowsOf } from '../support/rows.ts';
 import { buildShapes, type Recorded, recordByRuntime } from './programs.ts';
 
 interface Allocation {
@@ -38,7 +37,7 @@ beforeAll(async () => {
 function allocations({ output, capture, code }: Recorded, bundle: SymbolBundle): Allocation[] {
   const resolver = createResolver(code, bundle);
   const { stacks } = capture;
-  const events = rowsOf(capture.allocations);
+  const events = capture.allocations;
   return output
     .filter((cells) => cells[0] === 'allocated')
     .map(([, length, name, , line]) => {

@@ -1,4 +1,4 @@
-import type { AllocationPart, RawAllocations } from './capture.ts';
+import type { RawAllocations } from './capture.ts';
 import { sortByTime } from './time-order.ts';
 
 /** Allocation events as they come in; only what lies between two calls of `settle` may be out of order. */
@@ -11,21 +11,19 @@ export interface AllocationRows {
   finish(): RawAllocations;
 }
 
-/** Rows of the window and of the first part; a later part has room for four times those before it, up to the most. */
-const FIRST_ROWS = 1 << 14;
-const MOST_ROWS = 1 << 22;
+/** Rows that the window and the columns have room for at first, and when these were not enough. */
+const FEW_ROWS = 1 << 14;
+const MANY_ROWS = 1 << 22;
 
 /**
- * Rows wait in a small window, which stays in the processor's cache, and go in time order to parts that never grow: each
- * row is copied once. Parts are few and large: memory that is not written yet costs nothing, many small parts cost time.
+ * Rows wait in a small window, which stays in the processor's cache, and go in time order to columns that grow in a few
+ * large steps: memory that is not written yet costs nothing, copying does.
  */
 export function createAllocationRows(): AllocationRows {
-  let window = columns(FIRST_ROWS);
+  let window = columns(FEW_ROWS);
   let waiting = 0;
-  let parts: Columns[] = [];
-  /** Rows in all parts, and how many more the last part has room for. */
+  let rows = columns(0);
   let length = 0;
-  let room = 0;
   let lastTime = Number.NEGATIVE_INFINITY;
   /** A damaged stream can break the promise of its sequence points. */
   let disordered = false;
@@ -36,26 +34,16 @@ export function createAllocationRows(): AllocationRows {
     const order = sortByTime(time);
     disordered ||= time[0] < lastTime;
     lastTime = time[waiting - 1];
-    for (let from = 0; from < waiting; ) {
-      if (room === 0) {
-        room = Math.min(Math.max(FIRST_ROWS, length * 4), MOST_ROWS);
-        parts.push(columns(room));
-      }
-      const part = parts[parts.length - 1];
-      const to = Math.min(waiting, from + room);
-      const at = part.time.length - room;
-      part.time.set(time.subarray(from, to), at);
-      gather(part, at, window, order.subarray(from, to));
-      length += to - from;
-      room -= to - from;
-      from = to;
-    }
+    if (length + waiting > rows.time.length) rows = enlarged(rows, length, length + waiting);
+    rows.time.set(time, length);
+    gather(rows, length, window, order);
+    length += waiting;
     waiting = 0;
   };
 
   return {
     add(time, thread, heap, type, stack, size, amount) {
-      if (waiting === window.time.length) window = widened(window);
+      if (waiting === window.time.length) window = resized(window, waiting, waiting * 2);
       const at = waiting++;
       window.time[at] = time;
       window.thread[at] = thread;
@@ -68,23 +56,19 @@ export function createAllocationRows(): AllocationRows {
     settle,
     clear() {
       waiting = 0;
-      parts = [];
+      rows = columns(0);
       length = 0;
-      room = 0;
       lastTime = Number.NEGATIVE_INFINITY;
       disordered = false;
     },
     finish() {
       settle();
-      const rows = parts.map((part, i) =>
-        sized(part, i < parts.length - 1 ? part.time.length : part.time.length - room),
-      );
-      return { length, parts: disordered ? [sorted(length, rows)] : rows };
+      return { length, ...(disordered ? sorted(rows, length) : cut(rows, length)) };
     },
   };
 }
 
-type Columns = Omit<AllocationPart, 'length'>;
+type Columns = Omit<RawAllocations, 'length'>;
 
 function columns(length: number): Columns {
   return {
@@ -98,40 +82,35 @@ function columns(length: number): Columns {
   };
 }
 
-function widened(from: Columns): Columns {
-  const to = columns(from.time.length * 2);
-  copy(to, 0, from);
+/** The first `length` rows with room for at least `needed`. */
+function enlarged(rows: Columns, length: number, needed: number): Columns {
+  return resized(rows, length, needed <= FEW_ROWS ? FEW_ROWS : Math.max(needed, MANY_ROWS, rows.time.length * 4));
+}
+
+function resized(rows: Columns, length: number, capacity: number): Columns {
+  const from = cut(rows, length);
+  const to = columns(capacity);
+  to.time.set(from.time);
+  to.thread.set(from.thread);
+  to.heap.set(from.heap);
+  to.type.set(from.type);
+  to.stack.set(from.stack);
+  to.objectSize.set(from.objectSize);
+  to.amount.set(from.amount);
   return to;
 }
 
-/** All rows of the parts in time order; rows of equal time keep their order. */
-function sorted(length: number, parts: readonly AllocationPart[]): AllocationPart {
-  const joined = columns(length);
-  let at = 0;
-  for (const part of parts) {
-    copy(joined, at, part);
-    at += part.length;
-  }
+/** The first `length` rows in time order; rows of equal time keep their order. */
+function sorted(rows: Columns, length: number): Columns {
   const ordered = columns(length);
-  ordered.time.set(joined.time);
-  gather(ordered, 0, joined, sortByTime(ordered.time));
-  return { length, ...ordered };
+  ordered.time.set(rows.time.subarray(0, length));
+  gather(ordered, 0, rows, sortByTime(ordered.time));
+  return ordered;
 }
 
-function copy(to: Columns, at: number, from: Columns): void {
-  to.time.set(from.time, at);
-  to.thread.set(from.thread, at);
-  to.heap.set(from.heap, at);
-  to.type.set(from.type, at);
-  to.stack.set(from.stack, at);
-  to.objectSize.set(from.objectSize, at);
-  to.amount.set(from.amount, at);
-}
-
-/** The first `length` rows. */
-function sized(rows: Columns, length: number): AllocationPart {
+/** The first `length` rows, without a copy. */
+function cut(rows: Columns, length: number): Columns {
   return {
-    length,
     time: rows.time.subarray(0, length),
     thread: rows.thread.subarray(0, length),
     heap: rows.heap.subarray(0, length),

@@ -1,10 +1,10 @@
+import { createKeyIndex } from '../../trace/keys.ts';
 import { heapIndex } from '../../trace/kinds.ts';
 import type { AllocationSource } from '../../trace/tables.ts';
 import { type AllocationRows, createAllocationRows } from './allocation-rows.ts';
 import { type Cursor, readPointer, readU8, readU16, readU32, readU64, readUtf16, skip, u64At, utf16 } from './bytes.ts';
 import type { RawAllocations, RawType } from './capture.ts';
 import type { EventHandler, StreamEvent } from './event.ts';
-import { createKeyIndex } from './keys.ts';
 
 /**
  * Allocation events. Layouts: dotnet/runtime src/coreclr/vm/ClrEtwAll.man, templates GCAllocationTick … _V4,

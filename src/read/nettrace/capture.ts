@@ -1,5 +1,5 @@
 import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
-import type { AllocationSource } from '../../trace/tables.ts';
+import type { AllocationSource, GcColumns } from '../../trace/tables.ts';
 
 /**
  * What one event stream holds, before names: the output of the reader and the input of `assemble`. Times are ns on the
@@ -46,7 +46,8 @@ export interface ProcessCapture {
   readonly threads: readonly { readonly osId: number; readonly name: string }[];
   readonly code: readonly CodeBody[];
   readonly modules: readonly LoadedModule[];
-  readonly gcs: readonly RawGc[];
+  /** In the order in which they started, summed over the heaps of server GC. */
+  readonly gcs: GcColumns;
 }
 
 export interface RawType {
@@ -55,14 +56,8 @@ export interface RawType {
   readonly handle: number;
 }
 
-/** Allocation events in time order, in parts that follow each other. */
+/** Allocation events in time order. */
 export interface RawAllocations {
-  /** Rows in all parts. */
-  readonly length: number;
-  readonly parts: readonly AllocationPart[];
-}
-
-export interface AllocationPart {
   readonly length: number;
   readonly time: Float64Array;
   /** Row of `threads`. */
@@ -85,29 +80,4 @@ export interface RawStacks {
   readonly prefix: Int32Array;
   /** The address on the stack, a return address. */
   readonly address: Float64Array;
-}
-
-/**
- * One garbage collection; a list of them is in the order in which they started. Arrays are indexed by GENERATIONS, summed
- * over the heaps of server GC, NaN where unknown.
- */
-export interface RawGc {
-  readonly number: number;
-  readonly start: number;
-  /** NaN when it never ended. */
-  end: number;
-  readonly depth: number;
-  readonly reason: string;
-  readonly type: 'blocking' | 'background' | 'foreground';
-  /** Time the program's threads stood still for it, ns. */
-  pause: number;
-  readonly size: readonly number[];
-  readonly free: readonly number[];
-  readonly promoted: readonly number[];
-  pinnedObjects: number;
-  handles: number;
-  /** All committed bytes after it; `committedFree` (kept, not in use) and `bookkeeping` (the GC's own) are part of it. */
-  committed: number;
-  committedFree: number;
-  bookkeeping: number;
 }

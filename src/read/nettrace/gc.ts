@@ -1,9 +1,9 @@
 import { float64Column, int32Column, uint8Column } from '../../trace/columns.ts';
 import { GENERATIONS } from '../../trace/kinds.ts';
-import { NONE } from '../../trace/tables.ts';
+import type { GcColumns } from '../../trace/tables.ts';
 import { readPointer, readU16, readU32, readU64, skip, takeUtf16, u64At } from './bytes.ts';
-import type { RawGc } from './capture.ts';
 import type { EventHandler, StreamEvent } from './event.ts';
+import { createGcHistory, GcRecord } from './gc-history.ts';
 import { sortByTime } from './time-order.ts';
 
 /**
@@ -19,13 +19,10 @@ export interface GcLog {
   /** The heap's size at a time; the latest time counts, since events are not in time order. */
   setHeap(time: number, bytes: number): void;
   /** Begins a record; its values follow through {@link GcLog.put}. */
-  begin(kind: GcRecordKind, time: number): void;
+  begin(kind: GcRecord, time: number): void;
   put(value: number): void;
-  finish(): RawGc[];
+  finish(): GcColumns;
 }
-
-const RECORD_KINDS = ['start', 'end', 'stats', 'per-heap', 'committed', 'suspend', 'restart'] as const;
-type GcRecordKind = (typeof RECORD_KINDS)[number];
 
 export function createGcLog(): GcLog {
   const time = float64Column();
@@ -45,7 +42,7 @@ export function createGcLog(): GcLog {
     },
     begin(recordKind, at) {
       time.push(at);
-      kind.push(RECORD_KINDS.indexOf(recordKind));
+      kind.push(recordKind);
       first.push(values.length);
     },
     put(value) {
@@ -53,175 +50,23 @@ export function createGcLog(): GcLog {
     },
     finish() {
       const times = time.finish();
+      const kinds = kind.finish();
       const order = sortByTime(times);
-      const history = createHistory();
+      const history = createGcHistory(kinds.filter((one) => one === GcRecord.start).length);
       for (let i = 0; i < times.length; i++) {
         const row = order[i];
-        history.take(RECORD_KINDS[kind.data[row]], times[i], values.data, first.data[row]);
+        history.take(kinds[row] as GcRecord, times[i], values.data, first.data[row]);
       }
       return history.gcs;
     },
   };
 }
 
-/** More than a background collection and one above it are open only where ends were lost. */
-const MAX_OPEN = 8;
-
-type MutableGc = { -readonly [K in keyof RawGc]: RawGc[K] };
-
-/** Joins the records of the collections, which come in time order. */
-function createHistory(): {
-  readonly gcs: RawGc[];
-  /** The values of the record begin at `at`. */
-  take(kind: GcRecordKind, time: number, values: Float64Array, at: number): void;
-} {
-  const gcs: MutableGc[] = [];
-  let open: MutableGc[] = [];
-  let lastEnded: MutableGc | undefined;
-  let pauseStart = Number.NaN;
-  let startedInPause: MutableGc[] = [];
-  /** Free bytes per generation of the collection at hand, summed over its heaps. */
-  let free: readonly number[] | undefined;
-  /** Where the last report of committed bytes begins. */
-  let committedAt = NONE;
-  let committedSinceStart = 0;
-
-  const start = (gc: MutableGc): void => {
-    gcs.push(gc);
-    open = [...open.slice(1 - MAX_OPEN), gc];
-    startedInPause.push(gc);
-    free = undefined;
-    committedSinceStart = 0;
-    lastEnded = undefined;
-  };
-  const end = (number: number, depth: number, time: number, values: Float64Array): void => {
-    const gc = open.find((one) => one.number === number);
-    if (gc === undefined) return;
-    open = open.filter((one) => one !== gc);
-    gc.end = time;
-    if (Number.isNaN(gc.depth)) gc.depth = depth;
-    if (free !== undefined) gc.free = free;
-    free = undefined;
-    // The first report after the start is of before the collection.
-    if (committedSinceStart > 1) setCommitted(gc, values, committedAt);
-    lastEnded = gc;
-  };
-  const addFree = (values: Float64Array, at: number): void => {
-    // A background collection of server GC reports its heaps after its end, all others before it.
-    const late = lastEnded?.type === 'background' ? lastEnded : undefined;
-    const sum = (late === undefined ? free : late.free)?.map(
-      (bytes, i) => (Number.isNaN(bytes) ? 0 : bytes) + values[at + i],
-    );
-    const total = sum ?? generationsAt(values, at);
-    if (late === undefined) free = total;
-    else late.free = total;
-  };
-  const endPause = (time: number): void => {
-    if (!Number.isNaN(pauseStart)) {
-      const gc =
-        startedInPause.find((one) => one.type !== 'background') ??
-        startedInPause[0] ??
-        open.find((one) => one.type === 'background');
-      if (gc !== undefined) gc.pause += time - pauseStart;
-    }
-    pauseStart = Number.NaN;
-  };
-
-  return {
-    gcs,
-    take(kind, time, values, at) {
-      if (kind === 'start') start(newGc(time, values, at));
-      else if (kind === 'end') end(values[at], values[at + 1], time, values);
-      else if (kind === 'stats' && lastEnded !== undefined) setStats(lastEnded, values, at);
-      else if (kind === 'per-heap') addFree(values, at);
-      else if (kind === 'committed') {
-        committedAt = at;
-        committedSinceStart++;
-      } else if (kind === 'suspend') {
-        pauseStart = isForGc(values[at]) ? time : Number.NaN;
-        startedInPause = [];
-      } else if (kind === 'restart') endPause(time);
-    },
-  };
-}
-
-/** One value for each of GENERATIONS; written out, since there are several such arrays per collection. */
-function generationsAt(values: Float64Array, at: number): number[] {
-  return [values[at], values[at + 1], values[at + 2], values[at + 3], values[at + 4]];
-}
-
-/** GCReasonMap of the manifest and gc_reason of src/coreclr/gc/gc.h, in plain words. */
-const REASONS = [
-  'small object allocation',
-  'induced',
-  'low memory',
-  '',
-  'large object allocation',
-  'out of space for small objects',
-  'out of space for large objects',
-  'induced, not forced',
-  'stress test',
-  'induced, low memory',
-  'induced, compacting',
-  'low memory of the host',
-  'full collection by provisional mode',
-  'low memory of the host, blocking',
-  'background tuning, small objects',
-  'background tuning, large objects',
-  'background stepping',
-  'induced, aggressive',
-];
-const TYPES = ['blocking', 'background', 'foreground'] as const;
-
-/** Of all generations; replaced, never written. */
-const UNKNOWN: readonly number[] = GENERATIONS.map(() => Number.NaN);
-
-function newGc(time: number, values: Float64Array, at: number): MutableGc {
-  const [number, depth, reason, type] = [values[at], values[at + 1], values[at + 2], values[at + 3]];
-  return {
-    number,
-    start: time,
-    end: Number.NaN,
-    depth,
-    reason: REASONS[reason] ?? `reason ${reason}`,
-    type: TYPES[type] ?? 'blocking',
-    pause: 0,
-    size: UNKNOWN,
-    free: UNKNOWN,
-    promoted: UNKNOWN,
-    pinnedObjects: Number.NaN,
-    handles: Number.NaN,
-    committed: Number.NaN,
-    committedFree: Number.NaN,
-    bookkeeping: Number.NaN,
-  };
-}
-
-function setStats(gc: MutableGc, values: Float64Array, at: number): void {
-  const generations = GENERATIONS.length;
-  gc.size = generationsAt(values, at);
-  gc.promoted = generationsAt(values, at + generations);
-  gc.pinnedObjects = values[at + 2 * generations];
-  gc.handles = values[at + 2 * generations + 1];
-}
-
-/** In use, waiting for decommit, free, free globally, bookkeeping. */
-function setCommitted(gc: MutableGc, values: Float64Array, at: number): void {
-  gc.committedFree = values[at + 1] + values[at + 2] + values[at + 3];
-  gc.bookkeeping = values[at + 4];
-  gc.committed = values[at] + gc.committedFree + gc.bookkeeping;
-}
-
-/** GCSuspendEEReasonMap: 1 for a collection, 6 to prepare one (the later pauses of a background collection). */
-function isForGc(reason: number): boolean {
-  return reason === 1 || reason === 6;
-}
-
 /** GCStart (1): u32 number; v1: u32 depth; u32 reason; v1: u32 type. */
 export const gcStart =
   (version: number): EventHandler =>
   (event, { gcs }) => {
-    gcs.begin('start', event.time);
+    gcs.begin(GcRecord.start, event.time);
     gcs.put(readU32(event));
     gcs.put(version >= 1 ? readU32(event) : Number.NaN);
     gcs.put(readU32(event));
@@ -232,7 +77,7 @@ export const gcStart =
 export const gcEnd =
   (version: number): EventHandler =>
   (event, { gcs }) => {
-    gcs.begin('end', event.time);
+    gcs.begin(GcRecord.end, event.time);
     gcs.put(readU32(event));
     gcs.put(version >= 1 ? readU32(event) : readU16(event));
   };
@@ -247,7 +92,7 @@ export const heapStats =
   (event, { gcs }) => {
     const start = event.pos;
     if (event.end - start < (version >= 2 ? 110 : 92)) return;
-    gcs.begin('stats', event.time);
+    gcs.begin(GcRecord.stats, event.time);
     let size = 0;
     for (let generation = 0; generation < GENERATIONS.length; generation++) {
       const bytes = statAt(event, version, start, generation, 0);
@@ -290,7 +135,7 @@ export const perHeapHistory = (version: number): EventHandler | undefined => {
     const { pointerSize } = event;
     skip(event, 2 + 6 * pointerSize + 24 + pointerSize);
     const count = readU32(event);
-    gcs.begin('per-heap', event.time);
+    gcs.begin(GcRecord.perHeap, event.time);
     for (let generation = 0; generation < GENERATIONS.length; generation++) {
       if (generation >= count) skip(event, event.end);
       skip(event, 4 * pointerSize);
@@ -306,7 +151,7 @@ export const perHeapHistory = (version: number): EventHandler | undefined => {
  */
 export const dynamicGcEvent: EventHandler = (event, { gcs }) => {
   if (!takeUtf16(event, 'CommittedUsage') || readU32(event) < 42 || readU16(event) < 1) return;
-  gcs.begin('committed', event.time);
+  gcs.begin(GcRecord.committed, event.time);
   for (let value = 0; value < 5; value++) gcs.put(readU64(event));
 };
 
@@ -314,11 +159,11 @@ export const dynamicGcEvent: EventHandler = (event, { gcs }) => {
 export const suspendBegin =
   (version: number): EventHandler =>
   (event, { gcs }) => {
-    gcs.begin('suspend', event.time);
+    gcs.begin(GcRecord.suspend, event.time);
     gcs.put(version >= 1 ? readU32(event) : readU16(event));
   };
 
 /** GCRestartEEEnd (3): the program's threads run again. */
 export const restartEnd: EventHandler = (event, { gcs }) => {
-  gcs.begin('restart', event.time);
+  gcs.begin(GcRecord.restart, event.time);
 };

@@ -1,5 +1,7 @@
 import type { CodeBody, LoadedModule } from '../../symbols/code.ts';
-import { NONE } from '../../trace/tables.ts';
+import { concatenatedGcs, gcRows } from '../../trace/gc-columns.ts';
+import { GENERATIONS } from '../../trace/kinds.ts';
+import { type GcColumns, type GcIndex, NONE } from '../../trace/tables.ts';
 import { createAllocationRows } from './allocation-rows.ts';
 import { rankOf } from './allocations.ts';
 import type { ProcessCapture, RawStacks, RawType, StreamCapture } from './capture.ts';
@@ -59,13 +61,12 @@ function mergeTables(parts: readonly ProcessCapture[]): Tables {
       return row;
     });
     const stackRow = internAll(stacks, part.stacks);
-    for (const rows of part.allocations.parts) {
-      for (let i = 0; i < rows.length; i++) {
-        const stack = rows.stack[i] === NONE ? NONE : stackRow[rows.stack[i]];
-        const thread = threadRow[rows.thread[i]];
-        const type = typeRow[rows.type[i]];
-        joined.add(rows.time[i], thread, rows.heap[i], type, stack, rows.objectSize[i], rows.amount[i]);
-      }
+    const rows = part.allocations;
+    for (let i = 0; i < rows.length; i++) {
+      const stack = rows.stack[i] === NONE ? NONE : stackRow[rows.stack[i]];
+      const thread = threadRow[rows.thread[i]];
+      const type = typeRow[rows.type[i]];
+      joined.add(rows.time[i], thread, rows.heap[i], type, stack, rows.objectSize[i], rows.amount[i]);
     }
   }
   return { allocations: joined.finish(), stacks: stacks.finish(), types, threads };
@@ -153,16 +154,22 @@ function mergeModules(lists: readonly (readonly LoadedModule[])[]): LoadedModule
 }
 
 /** Collections by number; of one that several streams saw, the row that says when it ended. */
-function mergeGcs(parts: readonly ProcessCapture[]): ProcessCapture['gcs'] {
-  const byNumber = new Map<number, ProcessCapture['gcs'][number]>();
-  for (const gc of parts.flatMap((part) => part.gcs)) {
-    const known = byNumber.get(gc.number);
-    if (known === undefined || knows(gc) > knows(known)) byNumber.set(gc.number, gc);
+function mergeGcs(parts: readonly ProcessCapture[]): GcColumns {
+  const gcs = concatenatedGcs(parts.map((part) => part.gcs));
+  const byNumber = new Map<number, GcIndex>();
+  for (let gc = 0; gc < gcs.length; gc++) {
+    const known = byNumber.get(gcs.number[gc]);
+    if (known === undefined || knows(gcs, gc) > knows(gcs, known)) byNumber.set(gcs.number[gc], gc);
   }
-  return [...byNumber.values()].sort((a, b) => a.start - b.start);
+  const rows = Uint32Array.from(byNumber.values());
+  return gcRows(
+    gcs,
+    rows.sort((a, b) => gcs.start[a] - gcs.start[b]),
+  );
 }
 
 /** How many of the things that may be missing are there. */
-function knows(gc: ProcessCapture['gcs'][number]): number {
-  return [gc.end, gc.size[0], gc.free[0], gc.committed].filter((value) => !Number.isNaN(value)).length;
+function knows({ end, size, free, committed }: GcColumns, gc: GcIndex): number {
+  const first = gc * GENERATIONS.length;
+  return [end[gc], size[first], free[first], committed[gc]].filter((value) => !Number.isNaN(value)).length;
 }

@@ -1,7 +1,7 @@
 import { float64Column, int32Column } from '../../trace/columns.ts';
+import { createKeyIndex } from '../../trace/keys.ts';
 import { NONE } from '../../trace/tables.ts';
 import type { RawStacks } from './capture.ts';
-import { createKeyIndex } from './keys.ts';
 
 /** Call stacks as a trie of code addresses, and the stack ids that are valid at the moment. */
 export interface Stacks {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { mergeCaptures } from '../../../src/read/nettrace/index.ts';
-import { rowsOf } from '../../support/rows.ts';
+import { collectionsOf } from '../../support/rows.ts';
 import { Bytes, createWriter, RUNDOWN, RUNTIME, START, tickPayload } from './nettrace-writer.ts';
 import { eventOf, numbered, readIn } from './streams.ts';
 
@@ -195,9 +195,9 @@ describe('allocations', () => {
         pointerSize,
       );
       expect(process.allocationSource).toBe('allocation-sampled');
-      expect(Array.from(rowsOf(process.allocations).objectSize)).toEqual([500_000]);
-      expect(Array.from(rowsOf(process.allocations).heap)).toEqual([2]);
-      expect(process.types[rowsOf(process.allocations).type[0]].name).toBe('A.B[]');
+      expect(Array.from(process.allocations.objectSize)).toEqual([500_000]);
+      expect(Array.from(process.allocations.heap)).toEqual([2]);
+      expect(process.types[process.allocations.type[0]].name).toBe('A.B[]');
     },
   );
 
@@ -223,12 +223,12 @@ describe('allocations', () => {
         pointerSize,
       );
       expect(allocationSource).toBe('exact');
-      expect(Array.from(rowsOf(allocations).type, (row) => types[row].name)).toEqual([
+      expect(Array.from(allocations.type, (row) => types[row].name)).toEqual([
         'My.List`1[My.Item]',
         'My.Item[,]',
         'unknown type 0x30',
       ]);
-      expect(Array.from(rowsOf(allocations).heap)).toEqual([1, 2, 1]);
+      expect(Array.from(allocations.heap)).toEqual([1, 2, 1]);
     },
   );
 
@@ -237,7 +237,7 @@ describe('allocations', () => {
       { id: 20, version: 0, time: 1, payload: object(8, 0x10, 4, 96) },
     ]);
     expect(allocationSource).toBe('allocation-tick');
-    const { objectSize, amount } = rowsOf(allocations);
+    const { objectSize, amount } = allocations;
     expect([objectSize[0], amount[0]]).toEqual([24, 96]);
   });
 
@@ -308,7 +308,7 @@ describe('collections', () => {
         ],
         pointerSize,
       );
-      expect(gcs).toEqual([
+      expect(collectionsOf(gcs)).toEqual([
         {
           number: 1,
           start: at(20),
@@ -351,7 +351,9 @@ describe('collections', () => {
       { id: 204, version: 3, time: 53, thread: 9, payload: perHeap(20) },
       { id: 1, version: 2, time: 60, payload: start(3, 0, 0) },
     ]);
-    expect(gcs.map((gc) => [gc.number, gc.type, gc.pause, gc.end, gc.free[0], gc.size[0], gc.committed])).toEqual([
+    expect(
+      collectionsOf(gcs).map((gc) => [gc.number, gc.type, gc.pause, gc.end, gc.free[0], gc.size[0], gc.committed]),
+    ).toEqual([
       [1, 'background', 8, at(50), 30, 90, Number.NaN],
       [2, 'foreground', 6, at(13), 1, 50, Number.NaN],
       [3, 'blocking', 0, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
@@ -367,8 +369,9 @@ describe('collections', () => {
       { id: 4, version: 0, time: 3, payload: new Bytes().raw(old.subarray(0, 92)) },
       { id: 3, version: 0, time: 4, payload: new Bytes() },
     ]);
-    expect(gcs).toMatchObject([{ number: 7, depth: 2, reason: 'induced', pause: 4, handles: 77 }]);
-    expect(Array.from(gcs[0].size)).toEqual([10, 11, 12, 13, 0]);
+    expect(collectionsOf(gcs)).toMatchObject([
+      { number: 7, depth: 2, reason: 'induced', pause: 4, handles: 77, size: [10, 11, 12, 13, 0] },
+    ]);
   });
 });
 
@@ -411,7 +414,7 @@ describe('streams of the same process', () => {
         [0x1000, at(3), true],
         [0x2000, Number.NEGATIVE_INFINITY, false],
       ]);
-      expect(merged[0].gcs.map((gc) => gc.number)).toEqual([1]);
+      expect([...merged[0].gcs.number]).toEqual([1]);
       expect(merged[0].allocations).toEqual(main.processes[0].allocations);
       expect(merged[0].allocationSource).toBe('allocation-tick');
     }
@@ -424,8 +427,8 @@ describe('streams of the same process', () => {
     ]);
     const second = capture([{ id: 10, version: 4, time: 4, payload, thread: 6 }]);
     const [{ allocations, threads, types }] = mergeCaptures([first, second]);
-    expect(Array.from(rowsOf(allocations).time)).toEqual([at(1), at(4), at(9)]);
-    expect(Array.from(rowsOf(allocations).thread, (row) => threads[row].osId)).toEqual([5, 6, 6]);
+    expect(Array.from(allocations.time)).toEqual([at(1), at(4), at(9)]);
+    expect(Array.from(allocations.thread, (row) => threads[row].osId)).toEqual([5, 6, 6]);
     expect(types.map((type) => type.name)).toEqual(['T']);
   });
 

@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createNettraceReader, readNettrace } from '../../../src/read/nettrace/index.ts';
 import { TraceError } from '../../../src/trace/errors.ts';
-import { rowsOf } from '../../support/rows.ts';
+import { collectionsOf } from '../../support/rows.ts';
 import { Bytes, createWriter, RUNTIME, START, tickPayload } from './nettrace-writer.ts';
 import {
   allocationsOf,
@@ -63,7 +63,7 @@ test('a clock that does not tick in ns is converted', () => {
   writer.end();
   const capture = readIn(writer.bytes(), 100);
   expect(capture.startTime).toBe(START.ticks * 100);
-  expect(rowsOf(capture.processes[0].allocations).time[0]).toBe((START.ticks + 5) * 100);
+  expect(capture.processes[0].allocations.time[0]).toBe((START.ticks + 5) * 100);
 });
 
 test.each([
@@ -82,7 +82,7 @@ test.each([
     const [process] = readIn(writer.bytes(), 50).processes;
     expect(process.allocationSource).toBe(source);
     expect(process.types.map((type) => type.name)).toEqual([version >= 2 ? 'A.B' : '']);
-    const { heap, amount, objectSize } = rowsOf(process.allocations);
+    const { heap, amount, objectSize } = process.allocations;
     expect(heap[0]).toBe(2);
     expect(amount[0]).toBe(123_456);
     expect(objectSize[0]).toBe(version === 4 ? 99 : 0);
@@ -278,7 +278,7 @@ describe('progress', () => {
     const summary = reader.end();
     expect(progress.events).toBe(whole.events);
     expect(progress.lastEventTime).toBe(whole.endTime);
-    const lastGc = whole.processes[0].gcs.at(-1)!;
+    const lastGc = collectionsOf(whole.processes[0].gcs).at(-1)!;
     expect(progress.gcHeapBytes).toBe(lastGc.size.reduce((sum, size) => sum + size, 0));
     expect(summary).toMatchObject({ events: whole.events, eventsLost: 0, truncated: undefined });
     const [{ allocations, stacks, types, code, gcs }] = summary.processes;

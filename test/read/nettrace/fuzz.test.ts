@@ -3,7 +3,6 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createNettraceReader } from '../../../src/read/nettrace/index.ts';
 import { TraceError } from '../../../src/trace/errors.ts';
-import { rowsOf } from '../../support/rows.ts';
 import { FORMATS, nameOf, STACKS, type Tick, TYPE_NAMES, tickStream } from './streams.ts';
 
 /** What reading one small damaged stream may allocate beside its own bytes. */
@@ -50,7 +49,7 @@ function survive(bytes: Uint8Array, chunk: number, summaryOnly: boolean): 'read'
     );
     expect(rows).toBeLessThanOrEqual(bytes.length * capture.processes.length);
     for (const { allocations, threads, types, stacks } of capture.processes) {
-      const rows = rowsOf(allocations);
+      const rows = allocations;
       for (let i = 0; i < rows.length; i++) {
         expect(threads[rows.thread[i]]).toBeDefined();
         expect(types[rows.type[i]]).toBeDefined();

@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ProcessCapture, StreamCapture } from '../../../src/read/nettrace/capture.ts';
 import { readNettrace } from '../../../src/read/nettrace/index.ts';
-import { rowsOf } from '../../support/rows.ts';
+import { collectionsOf } from '../../support/rows.ts';
 
 const PROJECT = `<Project Sdk="Microsoft.NET.Sdk"><PropertyGroup><OutputType>Exe</OutputType>
 <TargetFramework>net10.0</TargetFramework><ImplicitUsings>enable</ImplicitUsings></PropertyGroup></Project>`;
@@ -74,7 +74,7 @@ async function record(
 /** Sum of `amount` by type name and heap. */
 function bytesBy(process: ProcessCapture): Map<string, number> {
   const sums = new Map<string, number>();
-  const { length, type, heap, amount } = rowsOf(process.allocations);
+  const { length, type, heap, amount } = process.allocations;
   for (let i = 0; i < length; i++) {
     const key = `${process.types[type[i]].name} ${heap[i]}`;
     sums.set(key, (sums.get(key) ?? 0) + amount[i]);
@@ -107,14 +107,14 @@ function checkCommon({ truth, capture, process }: Awaited<ReturnType<typeof reco
   expect(process.commandLine).toContain('real.dll');
   const nested = capture.eventCounts.find((event) => event.provider === 'Demo' && event.name === 'Nested');
   expect(nested?.count).toBe(1);
-  const { time } = rowsOf(process.allocations);
+  const { time } = process.allocations;
   for (let i = 1; i < time.length; i++) expect(time[i]).toBeGreaterThanOrEqual(time[i - 1]);
 
-  expect(process.gcs.map((gc) => gc.number)).toEqual(Array.from({ length: truth.gcs }, (_, i) => i + 1));
-  expect(process.gcs.filter((gc) => gc.depth === 2)).toHaveLength(truth.full);
-  const pause = process.gcs.reduce((sum, gc) => sum + gc.pause, 0) / 1e6;
+  expect([...process.gcs.number]).toEqual(Array.from({ length: truth.gcs }, (_, i) => i + 1));
+  expect(process.gcs.depth.filter((depth) => depth === 2)).toHaveLength(truth.full);
+  const pause = process.gcs.pause.reduce((sum, ns) => sum + ns, 0) / 1e6;
   expect(pause).toBeGreaterThan(truth.pause * 0.8);
-  for (const gc of process.gcs.filter((one) => one.type === 'blocking')) {
+  for (const gc of collectionsOf(process.gcs).filter((one) => one.type === 'blocking')) {
     expect(gc.end).toBeGreaterThan(gc.start);
     expect(gc.committed).toBeGreaterThan(gc.size.reduce((sum, size) => sum + size, 0) * 0.5);
     for (const [generation, free] of gc.free.entries()) expect(free).toBeLessThanOrEqual(gc.size[generation]);
@@ -129,7 +129,7 @@ function checkCommon({ truth, capture, process }: Awaited<ReturnType<typeof reco
 
 function checkStacks(process: ProcessCapture): void {
   let large = 0;
-  const { length, objectSize, stack } = rowsOf(process.allocations);
+  const { length, objectSize, stack } = process.allocations;
   for (let i = 0; i < length; i++) {
     if (objectSize[i] < 300_000) continue;
     large++;
@@ -147,7 +147,7 @@ describe('a real process', () => {
     checkCommon(recorded);
     const { process, truth } = recorded;
     expect(process.allocationSource).toBe('allocation-tick');
-    const total = rowsOf(process.allocations).amount.reduce((sum, amount) => sum + amount, 0);
+    const total = process.allocations.amount.reduce((sum, amount) => sum + amount, 0);
     expect(total / truth.allocated).toBeGreaterThan(0.95);
     expect(total / truth.allocated).toBeLessThan(1.05);
     const sums = bytesBy(process);
@@ -161,14 +161,14 @@ describe('a real process', () => {
     checkCommon(recorded);
     const { process } = recorded;
     expect(process.allocationSource).toBe('allocation-sampled');
-    const large = rowsOf(process.allocations).objectSize.filter((size) => size > 300_000);
+    const large = process.allocations.objectSize.filter((size) => size > 300_000);
     expect(large.length).toBeGreaterThan(250);
     expect(process.types.map((type) => type.name)).toContain('Item`1[System.Int32]');
   });
 
   test('sampled objects named by type events', async () => {
     const { process, truth } = await record('objects', '0x1280039');
-    const total = rowsOf(process.allocations).amount.reduce((sum, amount) => sum + amount, 0);
+    const total = process.allocations.amount.reduce((sum, amount) => sum + amount, 0);
     expect(total / truth.allocated).toBeGreaterThan(0.9);
     expect(process.types.filter(({ name }) => name.startsWith('unknown type'))).toEqual([]);
     expect(process.types.map((type) => type.name)).toContain('Item`1[System.Int32]');
@@ -189,10 +189,10 @@ describe('recorded streams', () => {
       allocationSource: 'allocation-tick',
       code: [],
     });
-    expect(process.gcs.map((gc) => gc.number)).toEqual([1, 2, 3, 4]);
-    expect(process.gcs.at(-1)?.reason).toBe('induced');
+    expect(collectionsOf(process.gcs).map((gc) => gc.number)).toEqual([1, 2, 3, 4]);
+    expect(collectionsOf(process.gcs).at(-1)?.reason).toBe('induced');
     // The runtime states the size it asked its allocator for, with padding or without the header.
-    const sizes = Array.from(rowsOf(process.allocations).objectSize);
+    const sizes = Array.from(process.allocations.objectSize);
     expect(sizes.filter((size) => Math.abs(size - 1_000_024) < 64)).toHaveLength(20);
     expect(sizes.filter((size) => Math.abs(size - 200_024) < 64)).toHaveLength(40);
   });
@@ -204,10 +204,8 @@ describe('recorded streams', () => {
     const [fill] = process.code.filter((body) => body.name === 'Fill');
     expect(fill).toMatchObject({ namespace: 'Large', origin: 'jit', optimized: false });
     expect(fill.ilMap?.native.length).toBeGreaterThan(3);
-    const large = Array.from(rowsOf(process.allocations).objectSize).flatMap((size, i) =>
-      size === 1_000_024 ? [i] : [],
-    );
+    const large = Array.from(process.allocations.objectSize).flatMap((size, i) => (size === 1_000_024 ? [i] : []));
     expect(large).toHaveLength(20);
-    for (const i of large) expect(namesOf(process, rowsOf(process.allocations).stack[i])).toContain('Fill');
+    for (const i of large) expect(namesOf(process, process.allocations.stack[i])).toContain('Fill');
   });
 });

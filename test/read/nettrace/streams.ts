@@ -1,6 +1,5 @@
 import type { StreamCapture } from '../../../src/read/nettrace/capture.ts';
 import { createNettraceReader, type NettraceOptions } from '../../../src/read/nettrace/index.ts';
-import { rowsOf } from '../../support/rows.ts';
 import {
   type Bytes,
   createWriter,
@@ -97,7 +96,7 @@ export function tickStream(format: WriterOptions, ticks: readonly Tick[], perBlo
 /** The allocations of a capture's first process, in words. */
 export function allocationsOf(capture: StreamCapture): unknown[] {
   const { stacks, types, threads, ...process } = capture.processes[0];
-  const allocations = rowsOf(process.allocations);
+  const allocations = process.allocations;
   return Array.from({ length: allocations.length }, (_, i) => {
     const path: number[] = [];
     for (let row = allocations.stack[i]; row >= 0; row = stacks.prefix[row]) path.push(stacks.address[row]);
