@@ -8,7 +8,7 @@ import { processName } from './names.ts';
 import { defaultMetric } from './parts.ts';
 import type { Accuracy, Answer, Row, Total } from './rows.ts';
 import { processMask } from './selection.ts';
-import { timeline } from './timeline.ts';
+import { boundsOf } from './timeline.ts';
 import { top } from './top.ts';
 
 /** One statement of the report: its figures, and the view that shows them again. */
@@ -130,7 +130,13 @@ export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINI
     return { ...all, findings };
   }
   findings.push(...nativeFindings(trace, view));
-  findings.push({ about: 'allocated', total: all.total, accuracy: all.accuracy, rate: rateOf(trace, view), view });
+  findings.push({
+    about: 'allocated',
+    total: all.total,
+    accuracy: all.accuracy,
+    rate: rateOf(trace, view, all.total),
+    view,
+  });
   const steps = drillDown(trace, view);
   findings.push(...steps, ...heapFindings(trace, view));
   const culprit = steps.find((step) => step.dimension === 'function' && step.dominant && isNamed(step.rows[0]));
@@ -186,10 +192,9 @@ function isNamed(row: Row): boolean {
   return row.other !== true && !row.name.startsWith('[');
 }
 
-function rateOf(trace: Trace, view: View): number {
-  const rows = timeline(trace, view, 1).rows;
-  const seconds = (rows[0].to - rows[0].from) / 1e9;
-  return seconds > 0 ? rows[0].bytes / seconds : 0;
+function rateOf(trace: Trace, view: View, { bytes }: Total): number {
+  const { from, to } = boundsOf(trace, view);
+  return to > from ? bytes / ((to - from) / 1e9) : 0;
 }
 
 function residentFindings(trace: Trace, view: View): ResidentFinding[] {
