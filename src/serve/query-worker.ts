@@ -27,6 +27,7 @@ const REHEARSALS: Held['rehearsals'] = [
   ['top', 'by=function&hide-system=1'],
   ['top', 'by=line&hide-system=1'],
   ['tree', 'hide-system=1'],
+  ['report', ''],
 ];
 /** So long nobody asks before that. */
 const IDLE_MS = 30;
