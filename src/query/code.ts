@@ -73,11 +73,12 @@ function otherLines(trace: Trace, view: View, fn: FunctionIndex, byStack: Sums, 
   const { firstLineOccurrence } = derived(trace);
   const file = functions.file[fn];
   const sums: Sums = new Float64Array(frames.length * WIDTH);
-  sumSubtrees(trace, byStack, (slot) => {
-    const frame = stacks.frame[slot - 1];
-    if (frames.file[frame] !== file || firstLineOccurrence[slot] === 0 || frames.function[frame] === fn) return;
-    addSums(sums, frame, byStack, slot);
-  });
+  sumSubtrees(trace, byStack);
+  for (let stack = 0; stack < stacks.length; stack++) {
+    const frame = stacks.frame[stack];
+    if (frames.file[frame] !== file || firstLineOccurrence[stack + 1] === 0 || frames.function[frame] === fn) continue;
+    addSums(sums, frame, byStack, stack + 1);
+  }
   return lineRows(trace, view, sums, total);
 }
 

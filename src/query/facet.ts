@@ -42,10 +42,12 @@ function onStack(trace: Trace, view: View, limit: number, { search = '' }: TopOp
   const { stacks, frames } = trace;
   const total = totalOf(byStack);
   const sums: Sums = new Float64Array(names.length * WIDTH);
-  sumSubtrees(trace, byStack, (slot) => {
-    const name = ofFunction[frames.function[stacks.frame[slot - 1]]];
-    if (name !== NONE && firstOccurrence[slot] === 1) addSums(sums, name, byStack, slot);
-  });
+  sumSubtrees(trace, byStack);
+  for (let stack = 0; stack < stacks.length; stack++) {
+    if (firstOccurrence[stack + 1] === 0 || byStack[(stack + 1) * WIDTH + ROWS] === 0) continue;
+    const name = ofFunction[frames.function[stacks.frame[stack]]];
+    if (name !== NONE) addSums(sums, name, byStack, stack + 1);
+  }
   const wanted = search.toLowerCase();
   const rows = names
     .map((name, row): Row => ({ name, ...figuresOf(sums, row, total, view.unit) }))

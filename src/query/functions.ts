@@ -60,17 +60,14 @@ export function oneFunction(trace: Trace, text: string, inclusiveSums: () => Sum
   );
 }
 
-/**
- * Turns sums per stack slot, in place, into those with the stacks that continue each; calls `visit` with each slot that
- * holds anything once it is complete.
- */
-export function sumSubtrees(trace: Trace, byStack: Sums, visit: (slot: number) => void): void {
+/** Turns sums per stack slot, in place, into those with the stacks that continue each. */
+export function sumSubtrees(trace: Trace, byStack: Sums): void {
   const { prefix, length } = trace.stacks;
   // A prefix has a smaller number, so a stack is complete when it is reached.
-  for (let slot = length; slot > 0; slot--) {
-    if (byStack[slot * WIDTH + ROWS] === 0) continue;
-    visit(slot);
-    if (prefix[slot - 1] !== NONE) addSums(byStack, prefix[slot - 1] + 1, byStack, slot);
+  for (let stack = length - 1; stack >= 0; stack--) {
+    if (prefix[stack] !== NONE && byStack[(stack + 1) * WIDTH + ROWS] > 0) {
+      addSums(byStack, prefix[stack] + 1, byStack, stack + 1);
+    }
   }
 }
 
@@ -86,9 +83,11 @@ export function inclusiveByFunction(trace: Trace, hideSystem: boolean, byStack: 
   for (let slot = 0; slot < groups.ofSlot.length; slot++) {
     if (groups.ofSlot[slot] >= functions.length) addSums(sums, groups.ofSlot[slot], byStack, slot);
   }
-  sumSubtrees(trace, byStack, (slot) => {
+  sumSubtrees(trace, byStack);
+  for (let slot = 1; slot <= stacks.length; slot++) {
+    if (firstOccurrence[slot] === 0 || byStack[slot * WIDTH + ROWS] === 0) continue;
     const fn = frames.function[stacks.frame[slot - 1]];
-    if (firstOccurrence[slot] === 1 && !(hideSystem && systemFunctions[fn] === 1)) addSums(sums, fn, byStack, slot);
-  });
+    if (!(hideSystem && systemFunctions[fn] === 1)) addSums(sums, fn, byStack, slot);
+  }
   return sums;
 }
