@@ -9,7 +9,7 @@ import { functionLabel } from './functions.ts';
 import type { Answer, Row } from './rows.ts';
 import { type Selection, select } from './selection.ts';
 import { sumByStackGroup } from './sum-by.ts';
-import { addSums, BYTES, COUNT, type Sums, WIDTH } from './sums.ts';
+import { addSums, BYTES, COUNT, type Sums, totalOf, WIDTH } from './sums.ts';
 
 /**
  * A node of the call tree. `bytes` and `count` are those of the node with all below it; own and children add up to it.
@@ -47,17 +47,36 @@ export function tree(
   { limit = Number.POSITIVE_INFINITY, under = [] }: TreeOptions = {},
 ): Answer<TreeRow> {
   const selection = select(trace, view);
-  const summed = callsOf(trace, view, selection);
-  const total = totalOfCalls(summed);
-  const roots = direction === 'callees' ? calleeBranches(summed) : callerBranches(summed.calls, summed.own);
+  const { roots, total } = direction === 'callees' ? callees(trace, view, selection) : callers(trace, view, selection);
   const rows = prune(trace, view, descend(roots, under), total, limit);
   return answer(trace, view, total, rows, selection.warnings);
 }
 
+/** The roots of a tree, and what they hold together. */
+interface Roots {
+  readonly roots: Branch[];
+  readonly total: Sums;
+}
+
+function callees(trace: Trace, view: View, selection: Selection): Roots {
+  const summed = callsOf(trace, view, selection);
+  return { roots: calleeBranches(summed), total: totalOfCalls(summed) };
+}
+
+function callers(trace: Trace, view: View, selection: Selection): Roots {
+  const { calls, own } = ownByCall(trace, view, selection);
+  return { roots: callerBranches(calls, own), total: totalOf(own) };
+}
+
 /** The calls of the view with what each allocated. */
 export function callsOf(trace: Trace, view: View, selection: Selection): SummedCalls {
+  const { calls, own } = ownByCall(trace, view, selection);
+  return sumCalls(calls, own);
+}
+
+function ownByCall(trace: Trace, view: View, selection: Selection): Pick<SummedCalls, 'calls' | 'own'> {
   const calls = derived(trace).callTree(view.hideSystem);
-  return sumCalls(calls, sumByStackGroup(trace, selection, view.unit, calls.ofSlot, calls.length));
+  return { calls, own: sumByStackGroup(trace, selection, view.unit, calls.ofSlot, calls.length) };
 }
 
 function descend(roots: Branch[], path: readonly number[]): Branch[] {
