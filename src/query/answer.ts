@@ -3,8 +3,9 @@ import type { ProcessIndex, Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
 import { accuracyOf, relativeError } from './error.ts';
 import type { Amount, Answer, Row } from './rows.ts';
-import { type Selection, select } from './selection.ts';
-import { BYTES, COUNT, type Sums, sumBy, totalOf, VARIANCE, WIDTH } from './sums.ts';
+import { select } from './selection.ts';
+import { sumBy } from './sum-by.ts';
+import { BYTES, COUNT, type Sums, totalOf, VARIANCE, WIDTH } from './sums.ts';
 
 /** The parts every answer has; `total` is one group of sums. */
 export function answer<R>(
@@ -53,11 +54,6 @@ export function figuresOf(
     share: whole === 0 ? 0 : figureOf(sums, group, unit) / whole,
     ...(error !== undefined && { error }),
   };
-}
-
-/** The selected allocations summed by stack slot (stack + 1, 0 without a stack). */
-export function sumByStack(trace: Trace, selection: Selection, unit: Unit): Sums {
-  return sumBy(trace, selection, unit, 'stack', trace.stacks.length);
 }
 
 const wholes = new WeakMap<Trace, Map<Metric, Amount>>();

@@ -1,11 +1,12 @@
 import type { Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
-import { answer, sumByStack } from './answer.ts';
+import { answer } from './answer.ts';
 import { addUp, type Branch, groupCallers, mergeCallees, outermost } from './branches.ts';
 import { inclusiveByFunction, oneFunction } from './functions.ts';
 import { moduleOfFunction } from './names.ts';
 import type { Answer } from './rows.ts';
 import { select } from './selection.ts';
+import { sumByStack } from './sum-by.ts';
 import { callsOf, prune, type TreeRow } from './tree.ts';
 
 /** A function with its callers above and its callees below, over all stacks that hold it. */
@@ -23,8 +24,8 @@ export interface AroundAnswer extends Answer<TreeRow> {
  */
 export function around(trace: Trace, view: View, text: string, limit = Number.POSITIVE_INFINITY): AroundAnswer {
   const selection = select(trace, view);
-  const byStack = sumByStack(trace, selection, view.unit);
-  const fn = oneFunction(trace, text, inclusiveByFunction(trace, view.hideSystem, byStack), view.unit);
+  const inclusive = () => inclusiveByFunction(trace, view.hideSystem, sumByStack(trace, selection, view.unit));
+  const fn = oneFunction(trace, text, inclusive, view.unit);
   const summed = callsOf(trace, view, selection);
   const nodes = outermost(summed, fn);
   const total = addUp(summed.inclusive, nodes);
@@ -32,6 +33,7 @@ export function around(trace: Trace, view: View, text: string, limit = Number.PO
     group: fn,
     sums: total,
     own: addUp(summed.own, nodes),
+    at: 0,
     expand: () => mergeCallees(summed, nodes),
   };
   const rows = prune(trace, view, groupCallers(summed.calls, summed.inclusive, nodes, nodes), total, limit);

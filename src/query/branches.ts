@@ -6,9 +6,10 @@ import { addSums, ROWS, type Sums, WIDTH } from './sums.ts';
 export interface Branch {
   /** Function group. */
   readonly group: number;
-  /** One group each: with all below it, and its own. */
+  /** Group `at` of each: with all below it, and its own. */
   readonly sums: Sums;
   readonly own: Sums;
+  readonly at: number;
   expand(): Branch[];
 }
 
@@ -41,9 +42,22 @@ export function sumCalls(calls: CallTree, own: Sums): SummedCalls {
   return { calls, own, inclusive, firstChild, sibling };
 }
 
-/** The tree from the threads' roots down. */
-export function calleeBranches(summed: SummedCalls): Branch[] {
-  return mergeCallees(summed, [NONE]);
+/** The children of one node, the threads' roots of NONE. */
+export function calleeBranches(summed: SummedCalls, parent: Node = NONE): Branch[] {
+  const { calls, inclusive, own, firstChild, sibling } = summed;
+  const branches: Branch[] = [];
+  for (let node = firstChild[parent + 1]; node !== NONE; node = sibling[node]) {
+    const at = node;
+    branches.push({ group: calls.group[at], sums: inclusive, own, at, expand: () => calleeBranches(summed, at) });
+  }
+  return branches;
+}
+
+/** What all nodes together allocated, one group. */
+export function totalOfCalls({ inclusive, firstChild, sibling }: SummedCalls): Sums {
+  const total: Sums = new Float64Array(WIDTH);
+  for (let node = firstChild[0]; node !== NONE; node = sibling[node]) addSums(total, 0, inclusive, node);
+  return total;
 }
 
 /** The children of several nodes, those of one function merged. */
@@ -61,6 +75,7 @@ export function mergeCallees(summed: SummedCalls, parents: readonly Node[]): Bra
     group,
     sums: addUp(summed.inclusive, merged),
     own: addUp(summed.own, merged),
+    at: 0,
     expand: () => mergeCallees(summed, merged),
   }));
 }
@@ -100,6 +115,7 @@ export function groupCallers(
     group,
     sums: level.sums,
     own: level.own,
+    at: 0,
     expand: () => groupCallers(calls, sums, level.origins, level.callers),
   }));
 }

@@ -1,11 +1,12 @@
 import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
-import { answer, figuresOf, sumByStack } from './answer.ts';
+import { answer, figuresOf } from './answer.ts';
 import { derived } from './derived.ts';
 import { inclusiveByFunction, oneFunction, sumSubtrees } from './functions.ts';
 import { fileName, moduleOfFunction } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
+import { sumByStack } from './sum-by.ts';
 import { addSums, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
 
 /** The function of {@link code} and where its source is. */
@@ -33,11 +34,11 @@ export interface CodeAnswer extends Answer {
 export function code(trace: Trace, view: View, text: string): CodeAnswer {
   const selection = select(trace, view);
   const byStack = sumByStack(trace, selection, view.unit);
-  const fn = oneFunction(trace, text, inclusiveByFunction(trace, false, byStack), view.unit);
+  const fn = oneFunction(trace, text, () => inclusiveByFunction(trace, false, byStack.slice()), view.unit);
   const byFrame = sumByFrame(trace, fn, byStack);
   const total = totalOf(byFrame);
   const file = trace.functions.file[fn];
-  const others = file === NONE ? [] : otherLines(trace, view, fn, sumSubtrees(trace, byStack), total);
+  const others = file === NONE ? [] : otherLines(trace, view, fn, byStack, total);
   return {
     ...answer(trace, view, total, lineRows(trace, view, byFrame, total), selection.warnings),
     function: trace.functions.name[fn],
@@ -63,16 +64,20 @@ function sumByFrame(trace: Trace, fn: FunctionIndex, byStack: Sums): Sums {
   return sums;
 }
 
-/** Rows of the lines of the file of `fn` that belong to other functions; a line counts once per stack. */
-function otherLines(trace: Trace, view: View, fn: FunctionIndex, subtree: Sums, total: Sums): Row[] {
+/**
+ * Rows of the lines of the file of `fn` that belong to other functions; a line counts once per stack. `byStack` holds
+ * the subtrees afterwards.
+ */
+function otherLines(trace: Trace, view: View, fn: FunctionIndex, byStack: Sums, total: Sums): Row[] {
   const { stacks, frames, functions } = trace;
   const { firstLineOccurrence } = derived(trace);
   const file = functions.file[fn];
   const sums: Sums = new Float64Array(frames.length * WIDTH);
+  sumSubtrees(trace, byStack);
   for (let stack = 0; stack < stacks.length; stack++) {
     const frame = stacks.frame[stack];
     if (frames.file[frame] !== file || firstLineOccurrence[stack + 1] === 0 || frames.function[frame] === fn) continue;
-    addSums(sums, frame, subtree, stack + 1);
+    addSums(sums, frame, byStack, stack + 1);
   }
   return lineRows(trace, view, sums, total);
 }

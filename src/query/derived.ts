@@ -1,5 +1,7 @@
 import { KINDS, kindIndex } from '../trace/kinds.ts';
+import { createStackRows } from '../trace/stack-rows.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
+import { once } from './once.ts';
 
 /**
  * Tables that follow from a Trace alone, computed on first use and kept as long as the Trace. They are indexed by stack
@@ -110,14 +112,6 @@ export function derived(trace: Trace): Derived {
     cache.set(trace, tables);
   }
   return tables;
-}
-
-function once<T>(compute: () => T): () => T {
-  let value: { readonly is: T } | undefined;
-  return () => {
-    value ??= { is: compute() };
-    return value.is;
-  };
 }
 
 function groupByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): FunctionGroups {
@@ -244,40 +238,27 @@ function findFirstOccurrences(trace: Trace, keyOfFrame: Int32Array, keys: number
 function mergeByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): CallTree {
   const { stacks, frames } = trace;
   const { noStack, systemCode } = derived(trace).functionGroups(hideSystem);
-  const rows = new Map<number, number>();
-  const parents: number[] = [];
-  const groups: number[] = [];
-  const node = (parent: number, group: number): number => {
-    const key = (parent + 1) * 2 ** 26 + group;
-    let row = rows.get(key);
-    if (row === undefined) {
-      row = parents.push(parent) - 1;
-      groups.push(group);
-      rows.set(key, row);
-    }
-    return row;
-  };
+  const nodes = createStackRows();
   const ofSlot = new Int32Array(stacks.length + 1);
   // Where the children of a stack go: its node, or the root while only system frames were seen.
   const inside = new Int32Array(stacks.length + 1).fill(NONE);
-  ofSlot[0] = node(NONE, noStack);
+  ofSlot[0] = nodes.row(NONE, noStack);
   for (let stack = 0; stack < stacks.length; stack++) {
     const fn = frames.function[stacks.frame[stack]];
     const parent = inside[stacks.prefix[stack] + 1];
-    inside[stack + 1] = hideSystem && system[fn] === 1 ? parent : node(parent, fn);
-    ofSlot[stack + 1] = inside[stack + 1] === NONE ? node(NONE, systemCode) : inside[stack + 1];
+    inside[stack + 1] = hideSystem && system[fn] === 1 ? parent : nodes.row(parent, fn);
+    ofSlot[stack + 1] = inside[stack + 1] === NONE ? nodes.row(NONE, systemCode) : inside[stack + 1];
   }
-  return { length: parents.length, parent: Int32Array.from(parents), group: Int32Array.from(groups), ofSlot };
+  return { length: nodes.prefix.length, parent: nodes.prefix.finish(), group: nodes.frame.finish(), ofSlot };
 }
 
 function findReleases(trace: Trace): { present: Uint8Array; without: Uint8Array } {
-  const { kind, released, length } = trace.allocations;
+  const { kind, released, length, combinations } = trace.allocations;
   const present = new Uint8Array(KINDS.length);
-  const without = new Uint8Array(KINDS.length);
-  for (let row = 0; row < length; row++) {
-    present[kind[row]] = 1;
-    if (released === undefined || Number.isNaN(released[row])) without[kind[row]] = 1;
-  }
+  for (const one of combinations.kind) present[one] = 1;
+  const without = released === undefined ? present.slice() : new Uint8Array(KINDS.length);
+  for (let row = 0; released !== undefined && row < length; row++)
+    if (Number.isNaN(released[row])) without[kind[row]] = 1;
   for (const counted of trace.native.allocated.kind) present[counted] = 1;
   return { present, without };
 }

@@ -1,12 +1,13 @@
 import { NONE, type Trace } from '../trace/tables.ts';
 import { FACETS, type Facet, type View } from '../trace/view.ts';
-import { answer, figuresOf, sumByStack } from './answer.ts';
+import { answer, figuresOf } from './answer.ts';
 import { derived } from './derived.ts';
 import { sumSubtrees } from './functions.ts';
 import { rowsOf } from './match.ts';
 import { processName, processSpellings, threadName, threadSpellings } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
+import { sumByStack } from './sum-by.ts';
 import { addSums, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
 import { type TopOptions, top } from './top.ts';
 
@@ -39,13 +40,14 @@ function onStack(trace: Trace, view: View, limit: number, { search = '' }: TopOp
   const byStack = sumByStack(trace, selection, view.unit);
   const { names, ofFunction, firstOccurrence } = derived(trace).moduleNames;
   const { stacks, frames } = trace;
-  const subtree = sumSubtrees(trace, byStack);
-  const sums: Sums = new Float64Array(names.length * WIDTH);
-  for (let stack = 0; stack < stacks.length; stack++) {
-    const name = ofFunction[frames.function[stacks.frame[stack]]];
-    if (name !== NONE && firstOccurrence[stack + 1] === 1) addSums(sums, name, subtree, stack + 1);
-  }
   const total = totalOf(byStack);
+  const sums: Sums = new Float64Array(names.length * WIDTH);
+  sumSubtrees(trace, byStack);
+  for (let stack = 0; stack < stacks.length; stack++) {
+    if (firstOccurrence[stack + 1] === 0 || byStack[(stack + 1) * WIDTH + ROWS] === 0) continue;
+    const name = ofFunction[frames.function[stacks.frame[stack]]];
+    if (name !== NONE) addSums(sums, name, byStack, stack + 1);
+  }
   const wanted = search.toLowerCase();
   const rows = names
     .map((name, row): Row => ({ name, ...figuresOf(sums, row, total, view.unit) }))

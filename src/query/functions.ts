@@ -39,18 +39,19 @@ function originOf(trace: Trace, fn: FunctionIndex): Origin {
 
 /**
  * The function that `text` selects, by the rule stated at `View`; of several the only one that holds anything of
- * `inclusive`, see {@link inclusiveByFunction}.
+ * `inclusiveSums`, see {@link inclusiveByFunction}.
  * @throws TraceError when `text` selects none, or several with the view's allocations under them.
  */
-export function oneFunction(trace: Trace, text: string, inclusive: Sums, unit: Unit): FunctionIndex {
+export function oneFunction(trace: Trace, text: string, inclusiveSums: () => Sums, unit: Unit): FunctionIndex {
   const candidates = rowsOf(trace.functions.length, functionSpellings(trace), text);
   if (candidates.length === 0) {
     throw new TraceError(nothingMatches(trace.functions.length, functionSpellings(trace), text, 'functions'));
   }
+  if (candidates.length === 1) return candidates[0];
+  const inclusive = inclusiveSums();
   const allocating = candidates.filter((fn) => inclusive[fn * WIDTH + ROWS] > 0);
   if (allocating.length === 1) return allocating[0];
   if (allocating.length === 0) {
-    if (candidates.length === 1) return candidates[0];
     throw new TraceError(`"${text}" names ${candidates.length} functions, none with allocations in this view`);
   }
   const names = allocating
@@ -62,33 +63,34 @@ export function oneFunction(trace: Trace, text: string, inclusive: Sums, unit: U
   );
 }
 
-/** Sums per stack slot with those of the stacks that continue it. */
-export function sumSubtrees(trace: Trace, byStack: Sums): Sums {
+/** Turns sums per stack slot, in place, into those with the stacks that continue each. */
+export function sumSubtrees(trace: Trace, byStack: Sums): void {
   const { prefix, length } = trace.stacks;
-  const subtree = byStack.slice();
   // A prefix has a smaller number, so a stack is complete when it is reached.
   for (let stack = length - 1; stack >= 0; stack--) {
-    if (prefix[stack] !== NONE && subtree[(stack + 1) * WIDTH + ROWS] > 0) {
-      addSums(subtree, prefix[stack] + 1, subtree, stack + 1);
+    if (prefix[stack] !== NONE && byStack[(stack + 1) * WIDTH + ROWS] > 0) {
+      addSums(byStack, prefix[stack] + 1, byStack, stack + 1);
     }
   }
-  return subtree;
 }
 
-/** Sums per function of the stacks that hold it: of each stack's subtree where the function first stands on it. */
+/**
+ * Sums per function of the stacks that hold it: of each stack's subtree where the function first stands on it. `byStack`
+ * holds the subtrees afterwards, see {@link sumSubtrees}.
+ */
 export function inclusiveByFunction(trace: Trace, hideSystem: boolean, byStack: Sums): Sums {
-  const { stacks, frames } = trace;
+  const { stacks, frames, functions } = trace;
   const { firstOccurrence, systemFunctions, functionGroups } = derived(trace);
-  const subtree = sumSubtrees(trace, byStack);
   const groups = functionGroups(hideSystem);
   const sums: Sums = new Float64Array(groups.length * WIDTH);
-  for (let slot = 1; slot <= stacks.length; slot++) {
-    if (firstOccurrence[slot] === 0 || subtree[slot * WIDTH + ROWS] === 0) continue;
-    const fn = frames.function[stacks.frame[slot - 1]];
-    if (!(hideSystem && systemFunctions[fn] === 1)) addSums(sums, fn, subtree, slot);
-  }
   for (let slot = 0; slot < groups.ofSlot.length; slot++) {
-    if (groups.ofSlot[slot] >= trace.functions.length) addSums(sums, groups.ofSlot[slot], byStack, slot);
+    if (groups.ofSlot[slot] >= functions.length) addSums(sums, groups.ofSlot[slot], byStack, slot);
+  }
+  sumSubtrees(trace, byStack);
+  for (let slot = 1; slot <= stacks.length; slot++) {
+    if (firstOccurrence[slot] === 0 || byStack[slot * WIDTH + ROWS] === 0) continue;
+    const fn = frames.function[stacks.frame[slot - 1]];
+    if (!(hideSystem && systemFunctions[fn] === 1)) addSums(sums, fn, byStack, slot);
   }
   return sums;
 }

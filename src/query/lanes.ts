@@ -4,9 +4,10 @@ import { figureOf } from './answer.ts';
 import { threadName } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
-import { ROWS, WIDTH } from './sums.ts';
+import { forgetCancelled } from './sum-by.ts';
+import { addSums, type Sums, WIDTH } from './sums.ts';
 import { sumOverTime } from './timeline.ts';
-import { top } from './top.ts';
+import { topThreads } from './top.ts';
 
 /** A thread and what it allocated in each stretch of time, in the unit asked for; "other" for the threads not shown. */
 export interface LaneRow extends Row {
@@ -19,18 +20,24 @@ export interface LaneRow extends Row {
  * @throws TraceError when the trace cannot answer the view's metric.
  */
 export function lanes(trace: Trace, view: View, buckets: number, limit: number): Answer<LaneRow> {
-  const threads = top(trace, view, 'thread', limit);
-  const values = threads.rows.map(() => new Array<number>(buckets).fill(0));
-  const laneOf = new Map(threads.rows.map((row, lane) => [row.other ? undefined : row.name, lane]));
-  const lanes = Array.from(
-    { length: trace.threads.length + 1 },
-    (_, slot) => laneOf.get(slot === 0 ? '[no thread]' : threadName(trace, slot - 1)) ?? laneOf.get(undefined),
-  );
-  sumOverTime(trace, view, select(trace, view), buckets, 'thread', trace.threads.length, (bucket, sums) => {
-    for (let slot = 0; slot < lanes.length; slot++) {
-      const lane = lanes[slot];
-      if (lane !== undefined && sums[slot * WIDTH + ROWS] > 0) values[lane][bucket] += figureOf(sums, slot, view.unit);
+  const selection = select(trace, view);
+  const slots = trace.threads.length + 1;
+  const figures = new Float64Array(buckets * slots);
+  const sums: Sums = new Float64Array(slots * WIDTH);
+  sumOverTime(trace, view, selection, buckets, 'thread', trace.threads.length, (bucket, ofThreads) => {
+    for (let slot = 0; slot < slots; slot++) {
+      addSums(sums, slot, ofThreads, slot);
+      figures[bucket * slots + slot] = figureOf(ofThreads, slot, view.unit);
     }
   });
+  forgetCancelled(sums, selection);
+  const threads = topThreads(trace, view, selection, sums, limit);
+  const values = threads.rows.map(() => new Array<number>(buckets).fill(0));
+  const laneOf = new Map(threads.rows.map((row, lane) => [row.other ? undefined : row.name, lane]));
+  for (let slot = 0; slot < slots; slot++) {
+    const lane = laneOf.get(slot === 0 ? '[no thread]' : threadName(trace, slot - 1)) ?? laneOf.get(undefined);
+    if (lane === undefined) continue;
+    for (let bucket = 0; bucket < buckets; bucket++) values[lane][bucket] += figures[bucket * slots + slot];
+  }
   return { ...threads, rows: threads.rows.map((row, lane) => ({ ...row, values: values[lane] })) };
 }

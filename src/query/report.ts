@@ -9,7 +9,7 @@ import { processName } from './names.ts';
 import { defaultMetric } from './parts.ts';
 import type { Accuracy, Answer, Row, Total } from './rows.ts';
 import { processMask } from './selection.ts';
-import { timeline } from './timeline.ts';
+import { boundsOf } from './timeline.ts';
 import { top } from './top.ts';
 
 /** One statement of the report: its figures, and the view that shows them again. */
@@ -127,15 +127,20 @@ const ROWS_PER_STEP = 3;
  * @throws TraceError when the trace cannot answer the view's metric.
  */
 export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINITY): ReportAnswer {
-  const view = foldWhereUseful(trace, asked);
+  const { view, answer: all } = functionsOf(trace, asked, limit);
   const findings: Finding[] = residentFindings(trace, view);
-  const all = top(trace, view, 'function', limit);
   if (all.total.bytes === 0) {
     findings.push(...heapFindings(trace, view));
     return { ...all, findings };
   }
   findings.push(...nativeFindings(trace, view));
-  findings.push({ about: 'allocated', total: all.total, accuracy: all.accuracy, rate: rateOf(trace, view), view });
+  findings.push({
+    about: 'allocated',
+    total: all.total,
+    accuracy: all.accuracy,
+    rate: rateOf(trace, view, all.total),
+    view,
+  });
   const steps = drillDown(trace, view);
   findings.push(...steps, ...heapFindings(trace, view));
   const culprit = steps.find((step) => step.dimension === 'function' && step.dominant && isNamed(step.rows[0]));
@@ -148,8 +153,12 @@ function drillDown(trace: Trace, view: View): ShareFinding[] {
   for (const dimension of STEPS) {
     if (dimension === 'process' && trace.processes.length < 2) continue;
     if (dimension === 'kind' && current.kinds.length === 1) continue;
-    if (dimension === 'function') current = foldWhereUseful(trace, current);
-    const { rows, accuracy } = top(trace, current, dimension, ROWS_PER_STEP);
+    const asked =
+      dimension === 'function'
+        ? functionsOf(trace, current, ROWS_PER_STEP)
+        : { view: current, answer: top(trace, current, dimension, ROWS_PER_STEP) };
+    current = asked.view;
+    const { rows, accuracy } = asked.answer;
     if (dimension === 'process' && rows.length < 2) continue;
     // The innermost line that is known can belong to a caller far out, where the system's code has no lines.
     if (dimension === 'line' && !current.hideSystem && rows[0].function !== current.functions[0]) continue;
@@ -194,17 +203,19 @@ function isNamed(row: Row): boolean {
   return row.other !== true && !row.name.startsWith('[');
 }
 
-/** System code is folded, unless more than half has nothing else on its stacks: a program that came with the system. */
-function foldWhereUseful(trace: Trace, asked: View): View {
+/** Functions with the system's code folded, unless more than half has nothing else: a program that came with the system. */
+function functionsOf(trace: Trace, asked: View, limit: number): { view: View; answer: Answer } {
   const view: View = { ...asked, hideSystem: true };
-  const row = top(trace, view, 'function', 1).rows.find(({ name }) => name === SYSTEM_CODE);
-  return row !== undefined && row.share > DOMINANT ? { ...view, hideSystem: false } : view;
+  const answer = top(trace, view, 'function', limit);
+  const first = answer.rows.at(0);
+  if (first?.name !== SYSTEM_CODE || first.share <= DOMINANT) return { view, answer };
+  const unfolded: View = { ...view, hideSystem: false };
+  return { view: unfolded, answer: top(trace, unfolded, 'function', limit) };
 }
 
-function rateOf(trace: Trace, view: View): number {
-  const rows = timeline(trace, view, 1).rows;
-  const seconds = (rows[0].to - rows[0].from) / 1e9;
-  return seconds > 0 ? rows[0].bytes / seconds : 0;
+function rateOf(trace: Trace, view: View, { bytes }: Total): number {
+  const { from, to } = boundsOf(trace, view);
+  return to > from ? bytes / ((to - from) / 1e9) : 0;
 }
 
 function residentFindings(trace: Trace, view: View): ResidentFinding[] {

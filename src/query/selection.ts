@@ -1,9 +1,13 @@
 import { HEAPS, KINDS } from '../trace/kinds.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
+import { type Cube, cubeByStack } from './cubes.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
+import { once } from './once.ts';
 import { type Part, partsOf, residentPart } from './parts.ts';
+import { createRecent, type Recent } from './recent.ts';
+import type { Column, RowFilter } from './sums.ts';
 
 /** The allocations a view selects: of each part the rows whose combination and whose thread pass its filters. */
 export interface Selection {
@@ -11,11 +15,9 @@ export interface Selection {
   readonly warnings: readonly string[];
 }
 
-export interface SelectedPart extends Part {
-  /** 1 per row of the table's combinations that is selected; undefined: all. */
-  readonly combinationMask: Uint8Array | undefined;
-  /** 1 per thread that is selected, see {@link slots}; undefined: all. */
-  readonly threadMask: Uint8Array | undefined;
+/** A part and what is selected of it; the masks of {@link RowFilter} say the same as `masks`. */
+export interface SelectedPart extends Part, RowFilter {
+  readonly masks: Masks;
 }
 
 /**
@@ -33,17 +35,15 @@ export function selectResident(trace: Trace, view: View): Selection | undefined 
   return part && { parts: [selected(part, masksOf(trace, view, []))], warnings: [] };
 }
 
-type MaskedColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
-
 /** Per column that the view filters: which of its values are selected, see {@link slots}. */
-type Masks = Partial<Record<MaskedColumn, Uint8Array>>;
+export type Masks = Partial<Record<Column, Uint8Array>>;
 
 function masksOf(trace: Trace, view: View, warnings: string[]): Masks {
   const masks: Masks = {};
   if (view.kinds.length > 0) masks.kind = slots(KINDS.map((kind) => view.kinds.includes(kind)));
   if (view.heaps.length > 0) masks.heap = slots(HEAPS.map((heap) => view.heaps.includes(heap)));
   if (view.types.length > 0) {
-    const match = matchRows(trace.types.length, (row) => [trace.types.name[row]], view.types, 'types');
+    const match = matches(trace, 'types', trace.types.length, (row) => [trace.types.name[row]], view.types);
     warnings.push(...match.warnings);
     masks.type = slots(match.mask);
   }
@@ -52,15 +52,24 @@ function masksOf(trace: Trace, view: View, warnings: string[]): Masks {
   return masks;
 }
 
-function selected(part: Part, { thread, ...masks }: Masks): SelectedPart {
-  return { ...part, combinationMask: combinationMask(part, masks), threadMask: thread };
+function selected(part: Part, masks: Masks): SelectedPart {
+  const combinationMask = once(() => maskOf(cubeByStack(part.table), masks));
+  return {
+    ...part,
+    masks,
+    get combinationMask() {
+      return combinationMask();
+    },
+    threadMask: masks.thread,
+  };
 }
 
-function combinationMask({ table: { combinations } }: Part, masks: Omit<Masks, 'thread'>): Uint8Array | undefined {
-  const columns = Object.keys(masks) as (keyof typeof masks)[];
-  if (columns.length === 0) return undefined;
-  const mask = new Uint8Array(combinations.length).fill(1);
-  for (const column of columns) narrow(mask, combinations[column], masks[column]!);
+/** 1 per cell of the cube that passes the masks of its columns; undefined: all. */
+export function maskOf({ length, columns }: Cube, masks: Masks): Uint8Array | undefined {
+  const filtered = (Object.keys(masks) as Column[]).filter((column) => columns[column] !== undefined);
+  if (filtered.length === 0) return undefined;
+  const mask = new Uint8Array(length).fill(1);
+  for (const column of filtered) narrow(mask, columns[column]!, masks[column]!);
   return mask;
 }
 
@@ -71,7 +80,7 @@ function narrow(mask: Uint8Array, column: Uint8Array | Int32Array, selected: Uin
 
 /** 1 per process that the view's `processes` select. */
 export function processMask(trace: Trace, view: View): Match {
-  return matchRows(trace.processes.length, processSpellings(trace), view.processes, 'processes');
+  return matches(trace, 'processes', trace.processes.length, processSpellings(trace), view.processes);
 }
 
 /** A mask with a place for NONE in front: row r is at r + 1, NONE is never selected. */
@@ -82,7 +91,7 @@ function slots(mask: ArrayLike<number | boolean>): Uint8Array {
 }
 
 function threadMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
-  const threads = matchRows(trace.threads.length, threadSpellings(trace), view.threads, 'threads');
+  const threads = matches(trace, 'threads', trace.threads.length, threadSpellings(trace), view.threads);
   const processes = processMask(trace, view);
   warnings.push(...threads.warnings, ...processes.warnings);
   return threads.mask.map((selected, thread) => selected & (processes.mask[trace.threads.process[thread]] ?? 0));
@@ -90,10 +99,17 @@ function threadMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
 
 /** Per stack slot: 1 when the stack holds one of the functions and one of the modules, wherever each filter is set. */
 function stackMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
-  const { stacks, frames, functions } = trace;
-  const byFunction = matchRows(functions.length, functionSpellings(trace), view.functions, 'functions');
-  const byModule = matchRows(trace.modules.length, (row) => [trace.modules.name[row]], view.modules, 'modules');
+  const { functions, modules } = trace;
+  const byFunction = matches(trace, 'functions', functions.length, functionSpellings(trace), view.functions);
+  const byModule = matches(trace, 'modules', modules.length, (row) => [modules.name[row]], view.modules);
   warnings.push(...byFunction.warnings, ...byModule.warnings);
+  return recentOf(trace).stackMasks(JSON.stringify([view.functions, view.modules]), () =>
+    findStacks(trace, view, byFunction.mask, byModule.mask),
+  );
+}
+
+function findStacks(trace: Trace, view: View, functionMask: Uint8Array, moduleMask: Uint8Array): Uint8Array {
+  const { stacks, frames, functions } = trace;
   const FUNCTION = 1;
   const MODULE = 2;
   const none = (view.functions.length === 0 ? FUNCTION : 0) | (view.modules.length === 0 ? MODULE : 0);
@@ -101,10 +117,35 @@ function stackMask(trace: Trace, view: View, warnings: string[]): Uint8Array {
   for (let stack = 0; stack < stacks.length; stack++) {
     const fn = frames.function[stacks.frame[stack]];
     const module = functions.module[fn];
-    const here = (byFunction.mask[fn] ? FUNCTION : 0) | (module !== NONE && byModule.mask[module] ? MODULE : 0);
+    const here = (functionMask[fn] ? FUNCTION : 0) | (module !== NONE && moduleMask[module] ? MODULE : 0);
     found[stack + 1] |= found[stacks.prefix[stack] + 1] | here;
   }
   const mask = found.map((bits) => (bits === (FUNCTION | MODULE) ? 1 : 0));
   mask[0] = 0;
   return mask;
+}
+
+/** {@link matchRows} of one of the trace's tables. */
+function matches(
+  trace: Trace,
+  what: string,
+  length: number,
+  names: (row: number) => readonly string[],
+  texts: readonly string[],
+): Match {
+  return recentOf(trace).matches(JSON.stringify([what, texts]), () => matchRows(length, names, texts, what));
+}
+
+/** What filters select, of those asked for last: the questions of a View have the same, and so have the steps of a report. */
+interface RecentFilters {
+  readonly matches: Recent<Match>;
+  readonly stackMasks: Recent<Uint8Array>;
+}
+
+const recent = new WeakMap<Trace, RecentFilters>();
+
+function recentOf(trace: Trace): RecentFilters {
+  const known = recent.get(trace) ?? { matches: createRecent(8), stackMasks: createRecent(2) };
+  recent.set(trace, known);
+  return known;
 }

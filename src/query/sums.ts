@@ -1,7 +1,5 @@
-import type { IndexedAllocations, Trace } from '../trace/tables.ts';
+import type { IndexedAllocations } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
-import { firstAtOrAfter } from './parts.ts';
-import type { SelectedPart, Selection } from './selection.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
@@ -15,127 +13,97 @@ export const COUNT = 1;
 export const VARIANCE = 2;
 export const ROWS = 3;
 
-/** What allocations can be summed by: a column of their combinations, whose values are rows of another table. */
-export type GroupingColumn = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
+/** What allocations can be filtered and summed by: columns whose values are rows of another table. */
+export type Column = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
 
-/**
- * Sums the selected allocations by the value of `column`: value v is group v + 1, so that NONE is group 0.
- * `values` is the number of values without NONE.
- */
-export function sumBy(trace: Trace, selection: Selection, unit: Unit, column: GroupingColumn, values: number): Sums {
-  const sums: Sums = new Float64Array((values + 1) * WIDTH);
-  for (const part of selection.parts) addPart(sums, trace, part, unit, column);
-  if (selection.parts.some((part) => part.sign < 0)) forgetCancelled(sums);
-  return sums;
-}
-
-function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: GroupingColumn): void {
-  const { table, first, end, sign, counts, subtractBefore, counted } = part;
-  const error: ErrorOf = counted ? {} : { unit, unknown: threadsWithoutError(trace) };
-  const threads = by === 'thread' || part.threadMask !== undefined ? trace.threads.length + 1 : 1;
-  const added = Math.max(first, Math.min(end, firstAtOrAfter(table.time, subtractBefore)));
-  addRows(sums, table[by], part, error, -1, first, added);
-  let row = added;
-  for (const block of counts === undefined ? blocksWithin(table, threads, added, end) : []) {
-    addRows(sums, table[by], part, error, sign, row, block.first);
-    const column = by === 'thread' ? undefined : table.combinations[by];
-    addCells(sums, column, cellsOf(table, threads, error, block), threads, part);
-    row = block.end;
-  }
-  addRows(sums, table[by], part, error, sign, row, end);
-}
-
-/** Rows [first, end) of a table. */
-interface Block {
-  readonly first: number;
-  readonly end: number;
-}
-
-/** Sums are kept where there are so many rows to each of them: else rows are about as fast, and take no memory. */
-const ROWS_PER_CELL = 4;
-const MOST_BLOCKS = 16;
-
-/** The blocks inside [first, end) of which sums are kept, by combination and with `threads` > 1 also by thread slot. */
-function blocksWithin(
-  { length, combinations }: IndexedAllocations,
-  threads: number,
-  first: number,
-  end: number,
-): Block[] {
-  const cells = combinations.length * threads;
-  const count = cells === 0 ? 0 : Math.min(MOST_BLOCKS, Math.floor(length / (cells * ROWS_PER_CELL)));
-  if (count === 0) return [];
-  if (first === 0 && end === length) return [{ first, end }];
-  const size = Math.ceil(length / count);
-  const blocks: Block[] = [];
-  for (let at = Math.ceil(first / size) * size; at + size <= end; at += size)
-    blocks.push({ first: at, end: at + size });
-  return blocks;
+/** Which rows of a table are added; without masks all. */
+export interface RowFilter {
+  readonly table: IndexedAllocations;
+  /** 1 per row of the table's combinations that is selected. */
+  readonly combinationMask?: Uint8Array | undefined;
+  /** 1 per thread slot that is selected: thread t is at t + 1, none at 0. */
+  readonly threadMask?: Uint8Array | undefined;
+  readonly counts?: (row: number) => boolean;
 }
 
 /** What the variance is of: none for what was counted; not known of threads that `unknown` marks. */
-interface ErrorOf {
+export interface ErrorOf {
   readonly unit?: Unit;
   readonly unknown?: Uint8Array | undefined;
 }
 
-const kept = new WeakMap<IndexedAllocations, Map<string, Sums>>();
+/** Rows that are selected before they are added; few, so that their numbers stay in the processor's first cache. */
+const SELECTED = new Int32Array(4096);
 
 /**
- * Sums of a block's rows by combination, or with `threads` > 1 by combination and thread slot in it, as {@link sumBy}
- * numbers groups: that of cell c is c + 1. Computed once.
+ * Adds the rows of [start, end) that the filter selects to the groups of their values in `column`: value v is group v + 1,
+ * or where `groupOf` is given `groupOf[v + 1]`.
  */
-function cellsOf(table: IndexedAllocations, threads: number, error: ErrorOf, { first, end }: Block): Sums {
-  const known = kept.get(table) ?? new Map<string, Sums>();
-  kept.set(table, known);
-  const key = `${error.unit} ${threads > 1} ${first} ${end}`;
-  let sums = known.get(key);
-  if (sums === undefined) {
-    sums = new Float64Array((table.combinations.length * threads + 1) * WIDTH);
-    const cells = threads > 1 ? cellsByThread(table, threads) : table.combination;
-    addRows(sums, cells, { table, combinationMask: undefined, threadMask: undefined }, error, 1, first, end);
-    known.set(key, sums);
-  }
-  return sums;
-}
-
-/** Per row its cell: the thread slots of a combination are side by side. */
-function cellsByThread({ combination, thread }: IndexedAllocations, threads: number): Int32Array {
-  const cells = new Int32Array(combination.length);
-  for (let row = 0; row < cells.length; row++) cells[row] = combination[row] * threads + thread[row] + 1;
-  return cells;
-}
-
-/** Groups of which everything was subtracted again hold nothing. The sums of counters are whole numbers, so 0 is exact. */
-function forgetCancelled(sums: Sums): void {
-  for (let at = 0; at < sums.length; at += WIDTH) {
-    if (sums[at] === 0 && sums[at + COUNT] === 0) sums[at + ROWS] = 0;
+export function addRows(
+  sums: Sums,
+  column: Int32Array | Uint8Array,
+  groupOf: Int32Array | undefined,
+  filter: RowFilter,
+  error: ErrorOf,
+  sign: 1 | -1,
+  start: number,
+  end: number,
+): void {
+  const { combinationMask } = filter;
+  for (let row = start; row < end; row += SELECTED.length) {
+    const selected = selectRows(filter, combinationMask, row, Math.min(end, row + SELECTED.length));
+    addSelected(sums, column, groupOf, filter.table, error, sign, selected);
   }
 }
 
 // The loops are functions of their own arguments: variables of an enclosing function would be slower here.
 
-/** Adds the selected rows of [start, end) to the groups of their values in `column`. */
-function addRows(
-  sums: Sums,
-  column: Int32Array | Uint8Array,
-  {
-    table,
-    counts,
-    combinationMask,
-    threadMask,
-  }: Pick<SelectedPart, 'table' | 'counts' | 'combinationMask' | 'threadMask'>,
-  { unit, unknown }: ErrorOf,
-  sign: 1 | -1,
+/** Fills {@link SELECTED} and returns how many there are; without branches, since no processor can foretell them. */
+function selectRows(
+  { table, threadMask, counts }: RowFilter,
+  combinationMask: Uint8Array | undefined,
   start: number,
   end: number,
+): number {
+  const { combination, thread } = table;
+  let selected = 0;
+  if (combinationMask !== undefined && threadMask !== undefined) {
+    for (let row = start; row < end; row++) {
+      SELECTED[selected] = row;
+      selected += combinationMask[combination[row]] & threadMask[thread[row] + 1];
+    }
+  } else if (combinationMask !== undefined) {
+    for (let row = start; row < end; row++) {
+      SELECTED[selected] = row;
+      selected += combinationMask[combination[row]];
+    }
+  } else if (threadMask !== undefined) {
+    for (let row = start; row < end; row++) {
+      SELECTED[selected] = row;
+      selected += threadMask[thread[row] + 1];
+    }
+  } else {
+    for (let row = start; row < end; row++) SELECTED[selected++] = row;
+  }
+  if (counts === undefined) return selected;
+  let counted = 0;
+  for (let i = 0; i < selected; i++) if (counts(SELECTED[i])) SELECTED[counted++] = SELECTED[i];
+  return counted;
+}
+
+function addSelected(
+  sums: Sums,
+  column: Int32Array | Uint8Array,
+  groupOf: Int32Array | undefined,
+  { bytes, count, thread }: IndexedAllocations,
+  { unit, unknown }: ErrorOf,
+  sign: 1 | -1,
+  selected: number,
 ): void {
-  const { combination, bytes, count, thread } = table;
-  for (let row = start; row < end; row++) {
-    if (combinationMask !== undefined && combinationMask[combination[row]] === 0) continue;
-    if (threadMask !== undefined && threadMask[thread[row] + 1] === 0) continue;
-    if (counts !== undefined && !counts(row)) continue;
-    const at = (column[row] + 1) * WIDTH;
+  for (let i = 0; i < selected; i++) {
+    const row = SELECTED[i];
+    const slot = column[row] + 1;
+    const at = (groupOf === undefined ? slot : groupOf[slot]) * WIDTH;
     const b = bytes[row];
     const c = count[row];
     sums[at] += sign * b;
@@ -147,26 +115,29 @@ function addRows(
   }
 }
 
-/** Adds the selected {@link cellsOf} to the groups that `column` gives their combinations; without it, to those of their threads. */
-function addCells(
+/** Adds what was summed by cell (cell c is group c + 1 of `cells`) as {@link addRows} does rows; without `mask` all. */
+export function addCells(
   sums: Sums,
-  column: Int32Array | Uint8Array | undefined,
+  column: Int32Array | Uint8Array,
+  groupOf: Int32Array | undefined,
+  mask: Uint8Array | undefined,
+  sign: 1 | -1,
   cells: Sums,
-  threads: number,
-  { table, combinationMask, threadMask, sign }: SelectedPart,
 ): void {
-  for (let one = 0; one < table.combinations.length; one++) {
-    if (combinationMask !== undefined && combinationMask[one] === 0) continue;
-    for (let slot = 0; slot < threads; slot++) {
-      const from = (one * threads + slot + 1) * WIDTH;
-      if (cells[from + ROWS] === 0 || (threadMask !== undefined && threadMask[slot] === 0)) continue;
-      const at = (column === undefined ? slot : column[one] + 1) * WIDTH;
-      sums[at] += sign * cells[from];
-      sums[at + COUNT] += sign * cells[from + COUNT];
-      sums[at + VARIANCE] += cells[from + VARIANCE];
-      sums[at + ROWS] += cells[from + ROWS];
-    }
+  for (let cell = 0, from = WIDTH; from < cells.length; cell++, from += WIDTH) {
+    if (cells[from + ROWS] === 0 || (mask !== undefined && mask[cell] === 0)) continue;
+    const slot = column[cell] + 1;
+    const at = (groupOf === undefined ? slot : groupOf[slot]) * WIDTH;
+    sums[at] += sign * cells[from];
+    sums[at + COUNT] += sign * cells[from + COUNT];
+    sums[at + VARIANCE] += cells[from + VARIANCE];
+    sums[at + ROWS] += cells[from + ROWS];
   }
+}
+
+/** Adds each group of `source` to the same one of `target`. */
+export function addAll(target: Sums, source: Sums): void {
+  for (let i = 0; i < target.length; i++) target[i] += source[i];
 }
 
 /** Sums of all groups of `sums` into one group each: `groupOf[g]` is the new group of group g. */
@@ -193,13 +164,4 @@ export function totalOf(sums: Sums): Sums {
   const total: Sums = new Float64Array(WIDTH);
   for (let at = 0; at < sums.length; at += WIDTH) addSums(total, 0, sums, at / WIDTH);
   return total;
-}
-
-/** 1 per thread of a process whose events do not tell the error; undefined when there is none. */
-function threadsWithoutError(trace: Trace): Uint8Array | undefined {
-  const { allocationSource } = trace.processes;
-  if (!allocationSource.includes('allocation-tick-without-size')) return undefined;
-  return Uint8Array.from(trace.threads.process, (process) =>
-    allocationSource[process] === 'allocation-tick-without-size' ? 1 : 0,
-  );
 }

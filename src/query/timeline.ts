@@ -5,7 +5,8 @@ import { answer, figureOf, figuresOf } from './answer.ts';
 import { firstAtOrAfter, lastMoment } from './parts.ts';
 import type { Answer, Row } from './rows.ts';
 import { processMask, type SelectedPart, type Selection, select } from './selection.ts';
-import { type GroupingColumn, ROWS, type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
+import { sumRowsBy } from './sum-by.ts';
+import { type Column, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
 
 /** One stretch of time [from, to), ns since the start of the recording; the last one holds its end too. */
 export interface TimelineRow extends Row {
@@ -80,7 +81,7 @@ interface Bounds {
 }
 
 /** The range shown: the view's, cut to the recording; `live` and `net` reach back to what was allocated before. */
-function boundsOf(trace: Trace, view: View): Bounds {
+export function boundsOf(trace: Trace, view: View): Bounds {
   const reachesBack = view.metric === 'live' || view.metric === 'net' || view.metric === 'peak';
   const last = lastMoment(trace);
   const from = Math.max(0, Math.min(reachesBack ? 0 : view.from, last));
@@ -93,7 +94,7 @@ function bucketOf(moment: number, { from, to }: Bounds, buckets: number): number
 }
 
 /**
- * Calls `visit` with the sums of each of `buckets` stretches by the values of `column`, see {@link sumBy}. Allocations are
+ * Calls `visit` with the sums of each of `buckets` stretches by the values of `column`, see {@link sumRowsBy}. Allocations are
  * in time order, so a bucket is a range of rows of each part and is summed as such.
  */
 export function sumOverTime(
@@ -101,7 +102,7 @@ export function sumOverTime(
   view: View,
   selection: Selection,
   buckets: number,
-  column: GroupingColumn,
+  column: Column,
   values: number,
   visit: (bucket: number, sums: Sums) => void,
 ): void {
@@ -111,7 +112,7 @@ export function sumOverTime(
     const until = bounds.from + ((bucket + 1) * (bounds.to - bounds.from)) / buckets;
     const ends = rest.map((part) => (bucket === buckets - 1 ? part.end : endBefore(part, until)));
     const parts = rest.map((part, i) => ({ ...part, end: ends[i] }));
-    visit(bucket, sumBy(trace, { ...selection, parts }, view.unit, column, values));
+    visit(bucket, sumRowsBy(trace, { ...selection, parts }, view.unit, column, values));
     rest = rest.map((part, i) => ({ ...part, first: ends[i] }));
   }
 }

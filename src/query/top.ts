@@ -1,14 +1,15 @@
 import { HEAPS, KINDS } from '../trace/kinds.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { Dimension, View } from '../trace/view.ts';
-import { answer, errorOf, figureOf, figuresOf, sumByStack } from './answer.ts';
+import { answer, errorOf, figureOf, figuresOf } from './answer.ts';
 import { nativeBefore } from './before.ts';
 import { derived } from './derived.ts';
 import { functionLabel, inclusiveByFunction, type Label } from './functions.ts';
 import { fileName, moduleOfFunction, processName, threadName } from './names.ts';
 import type { Answer, Row } from './rows.ts';
 import { type Selection, select, selectResident } from './selection.ts';
-import { addSums, BYTES, COUNT, ROWS, regroup, type Sums, sumBy, totalOf, WIDTH } from './sums.ts';
+import { sumBy, sumByStack, sumByStackGroup } from './sum-by.ts';
+import { addSums, BYTES, COUNT, ROWS, regroup, type Sums, totalOf, WIDTH } from './sums.ts';
 
 /** A dimension's answer before it is cut: sums per group, what each is called, and inclusive sums by function. */
 interface Groups {
@@ -39,10 +40,26 @@ export function top(
   view: View,
   dimension: Dimension,
   limit = Number.POSITIVE_INFINITY,
-  { search = '', order = 'own' }: TopOptions = {},
+  options: TopOptions = {},
 ): Answer {
   const selection = select(trace, view);
-  const groups = groupBy[dimension](trace, view, selection);
+  return topOf(trace, view, dimension, selection, groupBy[dimension](trace, view, selection), limit, options);
+}
+
+/** {@link top} by thread where the sums by thread slot are known. */
+export function topThreads(trace: Trace, view: View, selection: Selection, sums: Sums, limit: number): Answer {
+  return topOf(trace, view, 'thread', selection, threadGroups(trace, sums), limit);
+}
+
+function topOf(
+  trace: Trace,
+  view: View,
+  dimension: Dimension,
+  selection: Selection,
+  groups: Groups,
+  limit: number,
+  { search = '', order = 'own' }: TopOptions = {},
+): Answer {
   const total = totalOf(groups.sums);
   const ranked = rank(groups, view, order);
   const resident = residentSums(trace, view, dimension);
@@ -87,10 +104,7 @@ const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection
     sums: sumBy(trace, selection, view.unit, 'type', trace.types.length),
     label: (group) => ({ name: group === 0 ? '[no type]' : trace.types.name[group - 1] }),
   }),
-  thread: (trace, view, selection) => ({
-    sums: sumByThread(trace, view, selection),
-    label: (group) => ({ name: group === 0 ? '[no thread]' : threadName(trace, group - 1) }),
-  }),
+  thread: (trace, view, selection) => threadGroups(trace, sumByThread(trace, view, selection)),
   process: (trace, view, selection) => ({
     sums: regroup(
       sumByThread(trace, view, selection),
@@ -106,6 +120,10 @@ const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection
   module: groupByModule,
 };
 
+function threadGroups(trace: Trace, sums: Sums): Groups {
+  return { sums, label: (group) => ({ name: group === 0 ? '[no thread]' : threadName(trace, group - 1) }) };
+}
+
 function sumByThread(trace: Trace, view: View, selection: Selection): Sums {
   return sumBy(trace, selection, view.unit, 'thread', trace.threads.length);
 }
@@ -115,6 +133,7 @@ function groupByFunction(trace: Trace, view: View, selection: Selection): Groups
   const byStack = sumByStack(trace, selection, view.unit);
   return {
     sums: regroup(byStack, groups.ofSlot, groups.length),
+    // Last: it uses up the sums per stack.
     inclusive: inclusiveByFunction(trace, view.hideSystem, byStack),
     label: (group) => functionLabel(trace, group),
   };
@@ -123,7 +142,7 @@ function groupByFunction(trace: Trace, view: View, selection: Selection): Groups
 function groupByLine(trace: Trace, view: View, selection: Selection): Groups {
   const groups = derived(trace).lineGroups(view.hideSystem);
   return {
-    sums: regroup(sumByStack(trace, selection, view.unit), groups.ofSlot, groups.length),
+    sums: sumByStackGroup(trace, selection, view.unit, groups.ofSlot, groups.length),
     label: (group) => {
       if (group === groups.noStack) return { name: '[no stack]' };
       if (group === groups.noLine) return { name: '[no source line]' };
@@ -152,7 +171,7 @@ function groupByModule(trace: Trace, view: View, selection: Selection): Groups {
   });
   const ofSlot = byFunction.ofSlot.map((group) => ofFunction[group]);
   return {
-    sums: regroup(sumByStack(trace, selection, view.unit), ofSlot, trace.modules.length + 3),
+    sums: sumByStackGroup(trace, selection, view.unit, ofSlot, trace.modules.length + 3),
     label: (group) => {
       if (group === noModule) return { name: '[no module]' };
       if (group > noModule) return functionLabel(trace, group - noModule - 1 + trace.functions.length);

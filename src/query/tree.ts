@@ -1,14 +1,15 @@
 import { TraceError } from '../trace/errors.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
-import { amountOf, answer, figureOf, figuresOf, sumByStack } from './answer.ts';
+import { amountOf, answer, figureOf, figuresOf } from './answer.ts';
 import { createBestFirst } from './best-first.ts';
-import { type Branch, calleeBranches, callerBranches, type SummedCalls, sumCalls } from './branches.ts';
+import { type Branch, calleeBranches, callerBranches, type SummedCalls, sumCalls, totalOfCalls } from './branches.ts';
 import { derived } from './derived.ts';
 import { functionLabel } from './functions.ts';
 import type { Answer, Row } from './rows.ts';
 import { type Selection, select } from './selection.ts';
-import { addSums, BYTES, COUNT, regroup, type Sums, totalOf, WIDTH } from './sums.ts';
+import { sumByStackGroup } from './sum-by.ts';
+import { addSums, BYTES, COUNT, type Sums, totalOf, WIDTH } from './sums.ts';
 
 /**
  * A node of the call tree. `bytes` and `count` are those of the node with all below it; own and children add up to it.
@@ -46,17 +47,36 @@ export function tree(
   { limit = Number.POSITIVE_INFINITY, under = [] }: TreeOptions = {},
 ): Answer<TreeRow> {
   const selection = select(trace, view);
-  const summed = callsOf(trace, view, selection);
-  const total = totalOf(summed.own);
-  const roots = direction === 'callees' ? calleeBranches(summed) : callerBranches(summed.calls, summed.own);
+  const { roots, total } = direction === 'callees' ? callees(trace, view, selection) : callers(trace, view, selection);
   const rows = prune(trace, view, descend(roots, under), total, limit);
   return answer(trace, view, total, rows, selection.warnings);
 }
 
+/** The roots of a tree, and what they hold together. */
+interface Roots {
+  readonly roots: Branch[];
+  readonly total: Sums;
+}
+
+function callees(trace: Trace, view: View, selection: Selection): Roots {
+  const summed = callsOf(trace, view, selection);
+  return { roots: calleeBranches(summed), total: totalOfCalls(summed) };
+}
+
+function callers(trace: Trace, view: View, selection: Selection): Roots {
+  const { calls, own } = ownByCall(trace, view, selection);
+  return { roots: callerBranches(calls, own), total: totalOf(own) };
+}
+
 /** The calls of the view with what each allocated. */
 export function callsOf(trace: Trace, view: View, selection: Selection): SummedCalls {
+  const { calls, own } = ownByCall(trace, view, selection);
+  return sumCalls(calls, own);
+}
+
+function ownByCall(trace: Trace, view: View, selection: Selection): Pick<SummedCalls, 'calls' | 'own'> {
   const calls = derived(trace).callTree(view.hideSystem);
-  return sumCalls(calls, regroup(sumByStack(trace, selection, view.unit), calls.ofSlot, calls.length));
+  return { calls, own: sumByStackGroup(trace, selection, view.unit, calls.ofSlot, calls.length) };
 }
 
 function descend(roots: Branch[], path: readonly number[]): Branch[] {
@@ -79,14 +99,14 @@ interface Shown {
 export function prune(trace: Trace, view: View, roots: Branch[], total: Sums, limit: number): TreeRow[] {
   const open = createBestFirst<{ branch: Branch; siblings: Shown }>();
   const root: Shown = {
-    branch: { group: NONE, sums: total, own: total, expand: () => roots },
+    branch: { group: NONE, sums: total, own: total, at: 0, expand: () => roots },
     children: [],
     hidden: [],
   };
   const show = (shown: Shown) => {
     shown.hidden = shown.branch.expand();
     for (const branch of shown.hidden)
-      open.push(Math.abs(figureOf(branch.sums, 0, view.unit)), { branch, siblings: shown });
+      open.push(Math.abs(figureOf(branch.sums, branch.at, view.unit)), { branch, siblings: shown });
   };
   show(root);
   for (let count = 0; count < limit; count++) {
@@ -115,9 +135,9 @@ function labelled(trace: Trace, view: View, branch: Branch, total: Sums): Omit<T
   return {
     id: branch.group,
     name,
-    ...figuresOf(branch.sums, 0, total, view.unit),
-    ownBytes: branch.own[BYTES],
-    ownCount: branch.own[COUNT],
+    ...figuresOf(branch.sums, branch.at, total, view.unit),
+    ownBytes: branch.own[branch.at * WIDTH + BYTES],
+    ownCount: branch.own[branch.at * WIDTH + COUNT],
     ...(module !== undefined && { module }),
     ...(origin !== undefined && { origin }),
   };
@@ -125,7 +145,7 @@ function labelled(trace: Trace, view: View, branch: Branch, total: Sums): Omit<T
 
 function otherRow(branches: readonly Branch[], view: View, total: Sums): TreeRow {
   const sums: Sums = new Float64Array(WIDTH);
-  for (const branch of branches) addSums(sums, 0, branch.sums, 0);
+  for (const branch of branches) addSums(sums, 0, branch.sums, branch.at);
   const { bytes, count } = amountOf(sums, 0);
   return {
     id: OTHER,

@@ -63,3 +63,18 @@ test('a text that selects nothing is reported with near names', () => {
 test('many stars take no time', () => {
   expect(select(['a'.repeat(5000)], `${'*a'.repeat(1000)}*b`)).toEqual([]);
 });
+
+test('of many near names the closest three are told, of equal ones the first by name', () => {
+  const names = ['App.Loda', 'App.Lo', 'App.Loaded', 'App.Lead', 'App.Road', 'App.Lo', 'App.Loan', 'App.Zzz'];
+  const { warnings } = matchRows(names.length, (row) => [names[row]], ['App.Laad'], 'functions');
+  expect(warnings).toEqual(['no functions match "App.Laad"; near: App.Lead, App.Loan, App.Road']);
+});
+
+test('texts asked together select what each selects alone', () => {
+  const texts = ['Load', 'shop.*', 'nothing*', 'Shop.Cache.Load', 'LOADALL'];
+  const names = (row: number) => [FUNCTIONS[row], `shop.dll!${FUNCTIONS[row]}`];
+  const together = matchRows(FUNCTIONS.length, names, texts, 'functions');
+  const alone = new Set(texts.flatMap((text) => rowsOf(FUNCTIONS.length, names, text)));
+  expect([...together.mask]).toEqual(FUNCTIONS.map((_, row) => (alone.has(row) ? 1 : 0)));
+  expect(together.warnings).toHaveLength(1);
+});
