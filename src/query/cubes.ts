@@ -152,7 +152,7 @@ function blocksOf(cube: Cube, table: IndexedAllocations, error: ErrorOf): Block[
     const first = Math.round((block * table.length) / count);
     const end = Math.round(((block + 1) * table.length) / count);
     const sums: Sums = new Float64Array((cube.length + 1) * WIDTH);
-    addRows(sums, cells, undefined, { table }, error, 1, first, end);
+    addRows(sums, cells, { table }, error, 1, first, end);
     return { first, end, sums };
   });
 }
@@ -184,10 +184,10 @@ function addRange(
   const cells = cube.cellOfRows();
   let row = first;
   for (const block of rows.threadMask === undefined ? blocksWithin(cube, rows.table, error, first, end) : []) {
-    addRows(sums, cells, undefined, rows, error, 1, row, block.first);
+    addRows(sums, cells, rows, error, 1, row, block.first);
     addAll(sums, block.sums);
     row = block.end;
   }
-  addRows(sums, cells, undefined, rows, error, 1, row, end);
+  addRows(sums, cells, rows, error, 1, row, end);
   return sums;
 }

@@ -22,8 +22,8 @@ export function sumRowsBy(trace: Trace, selection: Selection, unit: Unit, column
   for (const part of selection.parts) {
     const added = firstAdded(part);
     const error = errorOf(trace, part, unit);
-    addRows(sums, part.table[column], undefined, part, error, -1, part.first, added);
-    addRows(sums, part.table[column], undefined, part, error, part.sign, added, part.end);
+    addRows(sums, part.table[column], part, error, -1, part.first, added);
+    addRows(sums, part.table[column], part, error, part.sign, added, part.end);
   }
   forgetCancelled(sums, selection);
   return sums;
@@ -42,11 +42,7 @@ export function sumByStackGroup(
   groupOf: Int32Array,
   groups: number,
 ): Sums {
-  // A stack of which everything was subtracted again is nothing to its group.
-  if (hasSubtracted(selection)) return regroup(sumByStack(trace, selection, unit), groupOf, groups);
-  const sums: Sums = new Float64Array(groups * WIDTH);
-  for (const part of selection.parts) addPart(sums, trace, part, unit, 'stack', groupOf);
-  return sums;
+  return regroup(sumByStack(trace, selection, unit), groupOf, groups);
 }
 
 /** Groups of which everything was subtracted again hold nothing. The sums of counters are whole numbers, so 0 is exact. */
@@ -62,11 +58,11 @@ function hasSubtracted({ parts }: Selection): boolean {
 }
 
 /** By sums that are kept where there are such, and else row by row. */
-function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: Column, groupOf?: Int32Array): void {
+function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: Column): void {
   const { table, sign, masks, threadMask } = part;
   const error = errorOf(trace, part, unit);
   const addRange = (sign: 1 | -1, start: number, end: number) => {
-    if (start < end) addRows(sums, table[by], groupOf, part, error, sign, start, end);
+    if (start < end) addRows(sums, table[by], part, error, sign, start, end);
   };
   let row = firstAdded(part);
   addRange(-1, part.first, row);
@@ -78,14 +74,14 @@ function addPart(sums: Sums, trace: Trace, part: SelectedPart, unit: Unit, by: C
     const mask = blocks.length === 0 ? undefined : maskOf(cube, masks);
     for (const block of blocks) {
       addRange(sign, row, block.first);
-      addCells(sums, cube.columns[by]!, groupOf, mask, sign, block.sums);
+      addCells(sums, cube.columns[by]!, mask, sign, block.sums);
       row = block.end;
     }
   } else if (by !== 'thread') {
     const cube = cubeByStack(table);
     const cells = sumsOfRange(cube, { table, threadMask }, error, row, part.end);
     if (cells !== undefined) {
-      addCells(sums, cube.columns[by]!, groupOf, part.combinationMask, sign, cells);
+      addCells(sums, cube.columns[by]!, part.combinationMask, sign, cells);
       row = part.end;
     }
   }

@@ -36,23 +36,25 @@ export interface ErrorOf {
 const SELECTED = new Int32Array(4096);
 
 /**
- * Adds the rows of [start, end) that the filter selects to the groups of their values in `column`: value v is group v + 1,
- * or where `groupOf` is given `groupOf[v + 1]`.
+ * Adds the rows of [start, end) that the filter selects to the groups of their values in `column`: value v is group v + 1.
  */
 export function addRows(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  groupOf: Int32Array | undefined,
   filter: RowFilter,
   error: ErrorOf,
   sign: 1 | -1,
   start: number,
   end: number,
 ): void {
-  const { combinationMask } = filter;
+  const { combinationMask, threadMask, counts } = filter;
+  if (combinationMask === undefined && threadMask === undefined && counts === undefined) {
+    add(sums, column, filter.table, error, sign, undefined, start, end);
+    return;
+  }
   for (let row = start; row < end; row += SELECTED.length) {
     const selected = selectRows(filter, combinationMask, row, Math.min(end, row + SELECTED.length));
-    addSelected(sums, column, groupOf, filter.table, error, sign, selected);
+    add(sums, column, filter.table, error, sign, SELECTED, 0, selected);
   }
 }
 
@@ -91,19 +93,20 @@ function selectRows(
   return counted;
 }
 
-function addSelected(
+/** Adds the rows of `rows` from `from` to `to`, or these rows themselves. */
+function add(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  groupOf: Int32Array | undefined,
   { bytes, count, thread }: IndexedAllocations,
   { unit, unknown }: ErrorOf,
   sign: 1 | -1,
-  selected: number,
+  rows: Int32Array | undefined,
+  from: number,
+  to: number,
 ): void {
-  for (let i = 0; i < selected; i++) {
-    const row = SELECTED[i];
-    const slot = column[row] + 1;
-    const at = (groupOf === undefined ? slot : groupOf[slot]) * WIDTH;
+  for (let i = from; i < to; i++) {
+    const row = rows === undefined ? i : rows[i];
+    const at = (column[row] + 1) * WIDTH;
     const b = bytes[row];
     const c = count[row];
     sums[at] += sign * b;
@@ -119,15 +122,13 @@ function addSelected(
 export function addCells(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  groupOf: Int32Array | undefined,
   mask: Uint8Array | undefined,
   sign: 1 | -1,
   cells: Sums,
 ): void {
   for (let cell = 0, from = WIDTH; from < cells.length; cell++, from += WIDTH) {
     if (cells[from + ROWS] === 0 || (mask !== undefined && mask[cell] === 0)) continue;
-    const slot = column[cell] + 1;
-    const at = (groupOf === undefined ? slot : groupOf[slot]) * WIDTH;
+    const at = (column[cell] + 1) * WIDTH;
     sums[at] += sign * cells[from];
     sums[at + COUNT] += sign * cells[from + COUNT];
     sums[at + VARIANCE] += cells[from + VARIANCE];
