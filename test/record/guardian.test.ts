@@ -99,6 +99,8 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     const [first] = guardians();
     process.kill(first, 'SIGKILL');
     await until(() => guardians().some((pid) => pid !== first));
+    // Not "node": who kills every node spares it.
+    await until(() => guardians().some((pid) => procFile(pid, 'comm').startsWith('memsurge-guard')));
     // The guardian comes before the program.
     await until(() =>
       processesWith(spawner).some(
