@@ -55,7 +55,7 @@ export function findByEnvironment(
       return false;
     }
   };
-  return fits(innerPid) ? innerPid : allPids().find((pid) => !taken.has(pid) && fits(pid));
+  return [innerPid, ...allPids()].find((pid) => !taken.has(pid) && fits(pid));
 }
 
 /** Arguments as one line a shell would take. */

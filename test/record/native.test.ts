@@ -148,6 +148,14 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     }
   });
 
+  test.skipIf(process.getuid?.() !== 0)('short ones of the same pid are not taken for one (needs root)', async () => {
+    const inside = (program: string) => `unshare --pid --fork --mount-proc ${program}`;
+    const { path, stderr } = await record('exact', 'sh', '-c', `${inside('true')}; sleep 0.3; ${inside('uname')}`);
+    if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
+    const { name } = (await openTrace(path)).processes;
+    expect(name.filter((one) => one === 'true' || one === 'uname').sort()).toEqual(['true', 'uname']);
+  });
+
   test('compiled C# methods without a frame pointer are not lost', async () => {
     const { path } = await record('exact', samplePath('frameless'));
     const trace = await openTrace(path);

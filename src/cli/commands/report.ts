@@ -93,8 +93,8 @@ function nextOf({ culprit, view, findings }: ReportAnswer, trace: string): strin
     if (hasLine) commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
     commands.push(line('tree', trace, '--callers', viewFlags({ ...view, hideSystem, functions: [culprit] })));
   } else if (findings.some((finding) => finding.about === 'share')) {
-    commands.push(line('top', trace, '--by function', viewFlags(view)));
-    commands.push(line('tree', trace, viewFlags(view)));
+    commands.push(line('top', trace, '--by function', viewFlags({ ...view, hideSystem })));
+    commands.push(line('tree', trace, viewFlags({ ...view, hideSystem })));
   }
   return commands;
 }

@@ -125,6 +125,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     const counters = open(directory, name);
     if (counters === undefined) return;
     const process = processOf(counters);
+    // Its number is another one's in the next namespace: that one is not this process become another program.
+    if (!counters.isFound) process.endTime ??= monotonicNow();
     process.native.push(`${NATIVE_FOLDER}/${name}`);
     void folder.save();
     agents.set(name, {
