@@ -159,7 +159,6 @@ void agent_start_preloaded(void) {
 }
 
 static void end(void) {
-  threads_flush();
   atomic_store(&store.header->end_time, monotonic_ns());
   atomic_store(&store.header->state, STATE_STOPPED);
 }

@@ -38,47 +38,41 @@ static inline struct layout_counters *counters_changing(uint32_t stack) {
   return row;
 }
 
-static inline void live_is(uint64_t live) {
-  struct layout_header *header = store.header;
-  uint64_t peak = atomic_load_explicit(&header->peak_bytes, memory_order_relaxed);
-  if (live <= peak) return;
-  while (live > peak && !atomic_compare_exchange_weak_explicit(&header->peak_bytes, &peak, live, memory_order_relaxed,
-                                                               memory_order_relaxed)) {}
+static inline void new_peak(struct layout_header *header) {
   atomic_store_explicit(&header->peak_time, monotonic_coarse_ns(), memory_order_relaxed);
   atomic_fetch_add_explicit(&header->peak_epoch, 1, memory_order_relaxed);
 }
 
-/** Brings a thread's delta to the header. */
-static inline void counters_flush(struct thread *thread) {
-  if (thread->delta == 0) return;
-  uint64_t delta = (uint64_t)thread->delta;
-  thread->delta = 0;
-  live_is(atomic_fetch_add_explicit(&store.header->live_bytes, delta, memory_order_relaxed) + delta);
-}
-
-/* Exact while one thread exists; else in steps of delta_limit. */
-static inline void live_changes(struct thread *thread, int64_t change) {
+/* One sum for all threads: what is added up thread by thread cannot tell the highest moment of all. */
+static inline void live_changes(int64_t change) {
+  struct layout_header *header = store.header;
+  uint64_t peak = atomic_load_explicit(&header->peak_bytes, memory_order_relaxed);
   if (is_single_threaded()) {
-    struct layout_header *header = store.header;
-    uint64_t live = atomic_load_explicit(&header->live_bytes, memory_order_relaxed) + (uint64_t)(change + thread->delta);
-    thread->delta = 0;
+    uint64_t live = atomic_load_explicit(&header->live_bytes, memory_order_relaxed) + (uint64_t)change;
     atomic_store_explicit(&header->live_bytes, live, memory_order_relaxed);
-    if (live <= atomic_load_explicit(&header->peak_bytes, memory_order_relaxed)) return;
+    if (live <= peak) return;
     atomic_store_explicit(&header->peak_bytes, live, memory_order_relaxed);
-    atomic_store_explicit(&header->peak_time, monotonic_coarse_ns(), memory_order_relaxed);
-    uint32_t epoch = atomic_load_explicit(&header->peak_epoch, memory_order_relaxed);
-    atomic_store_explicit(&header->peak_epoch, epoch + 1, memory_order_relaxed);
+    new_peak(header);
     return;
   }
-  thread->delta += change;
-  if (thread->delta >= thread->delta_limit || thread->delta <= -thread->delta_limit) counters_flush(thread);
+  uint64_t live = atomic_fetch_add_explicit(&header->live_bytes, (uint64_t)change, memory_order_relaxed) + (uint64_t)change;
+  if (change < 0 || live <= peak) return;
+  while (live > peak && !atomic_compare_exchange_weak_explicit(&header->peak_bytes, &peak, live, memory_order_relaxed,
+                                                               memory_order_relaxed)) {}
+  if (live > peak) new_peak(header);
 }
 
-static inline void counters_allocated(struct thread *thread, enum layout_kind kind, uint32_t stack, uint64_t bytes) {
+static inline void counters_allocated(enum layout_kind kind, uint32_t stack, uint64_t bytes) {
   struct layout_counters *row = counters_changing(stack);
   row->allocated_bytes += bytes;
   row->allocated_count++;
-  if (kind == KIND_NATIVE_HEAP) live_changes(thread, (int64_t)bytes);
+  if (kind == KIND_NATIVE_HEAP) live_changes((int64_t)bytes);
+}
+
+/** A block's size turned out to be another than was counted; its stack is the calling thread's own. */
+static inline void counters_resized(uint32_t stack, int64_t change) {
+  counters_changing(stack)->allocated_bytes += (uint64_t)change;
+  live_changes(change);
 }
 
 /** `owner`: serial of the thread whose stack it is; `count`: 0 for a part of a mapping. */
@@ -92,7 +86,7 @@ static inline void counters_freed(struct thread *thread, enum layout_kind kind, 
     atomic_fetch_add_explicit(&row->foreign_freed_bytes, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&row->foreign_freed_count, count, memory_order_relaxed);
   }
-  if (kind == KIND_NATIVE_HEAP) live_changes(thread, -(int64_t)bytes);
+  if (kind == KIND_NATIVE_HEAP) live_changes(-(int64_t)bytes);
 }
 
 #endif

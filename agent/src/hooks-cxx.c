@@ -1,7 +1,8 @@
 /*
  * C++ operators. Where libstdc++ (or libc++) owns them they call malloc and free, and the hooks there see all; where an
- * allocator such as jemalloc, tcmalloc or mimalloc does, they never do, and are recorded here. Which it is, is known when
- * the definitions are looked for, at the first call: no C program ever gets here.
+ * allocator such as jemalloc, tcmalloc or mimalloc does, they never do, and are recorded here. Who owns each is known when
+ * the definitions are looked for, at the first call: no C program ever gets here. Another library's operators may end in
+ * malloc as well: the first block that is made of one made by malloc tells, and from then on malloc's hooks see that library's.
  *
  * mangled names: new, new[] (nw, na) of size_t (m), with alignment (St11align_val_t) and nothrow (RKSt9nothrow_t);
  * delete, delete[] (dl, da) of a pointer (Pv), with size and alignment.
@@ -70,7 +71,8 @@ static const struct {
 };
 
 static void *next[OPERATOR_COUNT];
-static bool owned_by_allocator;
+/* Base of the module whose operator it is, when what it gives out is recorded here; else NULL. */
+static void *_Atomic owner[OPERATOR_COUNT];
 static _Atomic bool known;
 
 /* After ours in the global scope, else where a plug-in brought the library along for itself. */
@@ -84,34 +86,47 @@ static void *find(const char *name, void *plain) {
   return found != NULL ? found : plain;
 }
 
-static bool is_of_language(void *function) {
+/* NULL: the language's own library, which ends in malloc. */
+static void *owner_of(void *function) {
   Dl_info info;
-  if (function == (void *)plain_new || dladdr(function, &info) == 0 || info.dli_fname == NULL) return true;
-  return strstr(info.dli_fname, "libstdc++") != NULL || strstr(info.dli_fname, "libc++") != NULL;
+  if (dladdr(function, &info) == 0 || info.dli_fname == NULL) return NULL;
+  bool of_language = strstr(info.dli_fname, "libstdc++") != NULL || strstr(info.dli_fname, "libc++") != NULL;
+  return of_language ? NULL : info.dli_fbase;
 }
 
 static __attribute__((noinline)) void look(void) {
   real_resolve();
-  for (int i = 0; i < OPERATOR_COUNT; i++) next[i] = find(operators[i].name, operators[i].plain);
-  owned_by_allocator = !is_of_language(next[INDEX_Znwm]);
+  for (int i = 0; i < OPERATOR_COUNT; i++) {
+    next[i] = find(operators[i].name, operators[i].plain);
+    owner[i] = next[i] == operators[i].plain ? NULL : owner_of(next[i]);
+  }
   atomic_store_explicit(&known, true, memory_order_release);
 }
 
-static inline bool owned(void) {
+static inline bool is_owned(int index) {
   if (UNLIKELY(!atomic_load_explicit(&known, memory_order_acquire))) look();
-  return owned_by_allocator;
+  return atomic_load_explicit(&owner[index], memory_order_relaxed) != NULL;
+}
+
+static __attribute__((noinline)) void ends_in_malloc(int index) {
+  void *module = atomic_load(&owner[index]);
+  for (int i = 0; i < OPERATOR_COUNT; i++) {
+    if (atomic_load(&owner[i]) == module) atomic_store(&owner[i], NULL);
+  }
 }
 
 #define NEW(name, type, parameters, arguments)                                                                         \
   EXPORT void *name parameters {                                                                                       \
-    if (LIKELY(!owned())) return ((type)next[INDEX##name])arguments;                                                   \
+    if (LIKELY(!is_owned(INDEX##name))) return ((type)next[INDEX##name])arguments;                                     \
+    int64_t mark = record_mark();                                                                                      \
     void *block = ((type)next[INDEX##name])arguments;                                                                  \
-    RECORD_ALLOC(block, size);                                                                                         \
+    if (UNLIKELY(record_is_nested(mark)) && record_last_contains(block)) ends_in_malloc(INDEX##name);                  \
+    else RECORD_ALLOC(block, size, mark);                                                                              \
     return block;                                                                                                      \
   }
 #define DELETE(name, type, parameters, arguments)                                                                      \
   EXPORT void name parameters {                                                                                        \
-    if (UNLIKELY(owned())) RECORD_FREE(block);                                                                         \
+    if (UNLIKELY(is_owned(INDEX##name))) RECORD_FREE(block);                                                           \
     ((type)next[INDEX##name])arguments;                                                                                \
   }
 

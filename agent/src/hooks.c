@@ -14,8 +14,9 @@
 /* The hooks keep to one form: the real call, then the record of what it gave; a release is recorded before it happens. */
 
 EXPORT void *malloc(size_t size) {
+  int64_t mark = record_mark();
   void *block = real.malloc(size);
-  RECORD_ALLOC(block, size);
+  RECORD_ALLOC(block, size, mark);
   return block;
 }
 
@@ -25,8 +26,9 @@ EXPORT void free(void *block) {
 }
 
 EXPORT void *calloc(size_t count, size_t size) {
+  int64_t mark = record_mark();
   void *block = real.calloc(count, size);
-  RECORD_ALLOC(block, count * size);
+  RECORD_ALLOC(block, count * size, mark);
   return block;
 }
 
@@ -42,11 +44,12 @@ static void *reallocate(void *old, size_t size) {
 EXPORT void *realloc(void *old, size_t size) {
   struct departing departing;
   record_depart(old, &departing);
+  int64_t mark = record_mark();
   void *block = reallocate(old, size);
   /* Size 0 that yields nothing has freed the block. */
   if (block == NULL && size != 0) record_back(&departing);
   else record_departed(&departing);
-  RECORD_ALLOC(block, size);
+  RECORD_ALLOC(block, size, mark);
   return block;
 }
 
@@ -58,40 +61,46 @@ EXPORT void *reallocarray(void *old, size_t count, size_t size) {
   }
   struct departing departing;
   record_depart(old, &departing);
+  int64_t mark = record_mark();
   void *block = reallocate(old, bytes);
   if (block == NULL && bytes != 0) record_back(&departing);
   else record_departed(&departing);
-  RECORD_ALLOC(block, bytes);
+  RECORD_ALLOC(block, bytes, mark);
   return block;
 }
 
 EXPORT int posix_memalign(void **block, size_t alignment, size_t size) {
+  int64_t mark = record_mark();
   int error = real.posix_memalign(block, alignment, size);
-  if (error == 0) RECORD_ALLOC(*block, size);
+  if (error == 0) RECORD_ALLOC(*block, size, mark);
   return error;
 }
 
 EXPORT void *aligned_alloc(size_t alignment, size_t size) {
+  int64_t mark = record_mark();
   void *block = real.aligned_alloc(alignment, size);
-  RECORD_ALLOC(block, size);
+  RECORD_ALLOC(block, size, mark);
   return block;
 }
 
 EXPORT void *memalign(size_t alignment, size_t size) {
+  int64_t mark = record_mark();
   void *block = real.memalign(alignment, size);
-  RECORD_ALLOC(block, size);
+  RECORD_ALLOC(block, size, mark);
   return block;
 }
 
 EXPORT void *valloc(size_t size) {
+  int64_t mark = record_mark();
   void *block = real.valloc(size);
-  RECORD_ALLOC(block, size);
+  RECORD_ALLOC(block, size, mark);
   return block;
 }
 
 EXPORT void *pvalloc(size_t size) {
+  int64_t mark = record_mark();
   void *block = real.pvalloc(size);
-  RECORD_ALLOC(block, size);
+  RECORD_ALLOC(block, size, mark);
   return block;
 }
 

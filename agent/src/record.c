@@ -34,8 +34,9 @@ static bool put(struct thread *thread, const struct layout_block *block) {
 }
 
 static void alloc_exact(struct thread *thread, struct layout_block *block) {
+  thread->countdown--; /* a block of no bytes, too, is seen by the call around it */
   counters_expect(block->stack);
-  if (put(thread, block)) counters_allocated(thread, KIND_NATIVE_HEAP, block->stack, block->size);
+  if (put(thread, block)) counters_allocated(KIND_NATIVE_HEAP, block->stack, block->size);
 }
 
 static void alloc_sampled(struct thread *thread, struct layout_block *block) {
@@ -50,11 +51,44 @@ static bool passes_after_all(struct thread *thread, size_t size) {
   return gate.mode == MODE_SAMPLED && thread->countdown > 0 && (thread->countdown -= (int64_t)size) > 0;
 }
 
-void record_alloc(void *address, size_t size, const struct unwind_registers *registers) {
+static bool last_contains(const struct thread *thread, uint64_t address) {
+  return thread->last_size == 0 ? address == thread->last_allocated : address - thread->last_allocated < thread->last_size;
+}
+
+bool record_last_contains(const void *block) {
+  const struct thread *thread = thread_self();
+  return thread != NULL && thread->last_allocated != 0 && last_contains(thread, (uint64_t)block);
+}
+
+/*
+ * The block that an allocation inside of this call got is the caller's now, or contains it (an allocator's calloc or
+ * memalign made of its malloc): it stays the one block it is, at the address and of the size that the program knows.
+ */
+static bool take_over(struct thread *thread, uint64_t address, uint64_t size) {
+  struct layout_block block;
+  if (thread->last_allocated == 0 || !last_contains(thread, address) || !blocks_take(thread->last_allocated, &block)) return false;
+  if (gate.mode == MODE_SAMPLED) {
+    filter_remove(thread->last_allocated);
+  } else {
+    counters_resized(block.stack, (int64_t)size - (int64_t)block.size);
+    block.size = size;
+  }
+  atomic_store_explicit(&block.address, address, memory_order_relaxed);
+  put(thread, &block);
+  thread->last_allocated = address;
+  thread->last_size = block.size;
+  return true;
+}
+
+/* In sampled mode whatever was allocated inside had its chance, recorded or not. */
+static bool was_inside(struct thread *thread, uint64_t address, uint64_t size) {
+  return take_over(thread, address, size) || gate.mode == MODE_SAMPLED;
+}
+
+void record_alloc(void *address, size_t size, bool nested, const struct unwind_registers *registers) {
   struct thread *thread = thread_enter();
   if (UNLIKELY(thread == NULL)) return;
-  /* An operator new that calls malloc was seen there already. */
-  if (!passes_after_all(thread, size) && thread->last_allocated != (uint64_t)address) {
+  if (UNLIKELY(nested) ? !was_inside(thread, (uint64_t)address, size) : !passes_after_all(thread, size)) {
     blocks_expect((uint64_t)address);
     struct layout_block block = {
         .address = (uint64_t)address,
@@ -66,26 +100,28 @@ void record_alloc(void *address, size_t size, const struct unwind_registers *reg
     if (gate.mode == MODE_SAMPLED) alloc_sampled(thread, &block);
     else alloc_exact(thread, &block);
     thread->last_allocated = (uint64_t)address;
+    thread->last_size = size;
+    thread->freed_since = false;
     if (UNLIKELY(atomic_load_explicit(&store.header->stop, memory_order_relaxed))) agent_stop_requested();
   }
   thread_leave(thread);
 }
 
-/* Takes a block out of the table. Freed again what was freed just now: an operator delete that calls free. */
+/* Takes a block out of the table. What is just departing is given back by the real call, perhaps through our hooks. */
 static bool take(struct thread *thread, uint64_t address, struct layout_block *block) {
   if (blocks_take(address, block)) {
     if (gate.mode == MODE_SAMPLED) filter_remove(address);
     return true;
   }
-  if (gate.mode == MODE_EXACT && thread->last_freed != address) count_loss(&store.header->losses.unknown_freed_count);
+  if (gate.mode == MODE_EXACT && thread->departing != address) count_loss(&store.header->losses.unknown_freed_count);
   return false;
 }
 
 /* The thread's very next event after its allocation makes it temporary. */
 static void count_temporary(struct thread *thread, const struct layout_block *block) {
-  if (thread->last_allocated == block->address && gate.mode == MODE_EXACT) store_counters(block->stack)->temporary_count++;
-  thread->last_allocated = 0;
-  thread->last_freed = block->address;
+  bool is_last = !thread->freed_since && thread->last_allocated == block->address && block->thread == thread->serial;
+  if (is_last && gate.mode == MODE_EXACT) store_counters(block->stack)->temporary_count++;
+  thread->freed_since = true;
 }
 
 void record_free(void *address) {
@@ -104,7 +140,10 @@ void record_depart(void *address, struct departing *departing) {
   if (address == NULL || !gate_may_know(address)) return;
   struct thread *thread = thread_enter();
   if (thread == NULL) return;
-  if (take(thread, (uint64_t)address, &departing->block)) departing->recording = thread->recording;
+  if (take(thread, (uint64_t)address, &departing->block)) {
+    departing->recording = thread->recording;
+    thread->departing = (uint64_t)address;
+  }
   thread_leave(thread);
 }
 
@@ -112,7 +151,9 @@ void record_depart(void *address, struct departing *departing) {
 static struct thread *enter_again(const struct departing *departing) {
   if (departing->recording == 0) return NULL;
   struct thread *thread = thread_enter();
-  if (thread == NULL || thread->recording == departing->recording) return thread;
+  if (thread == NULL) return NULL;
+  thread->departing = 0;
+  if (thread->recording == departing->recording) return thread;
   thread_leave(thread);
   return NULL;
 }

@@ -17,14 +17,31 @@ struct departing {
   struct layout_block block;
 };
 
-/** The program got `size` bytes at `block`. */
-void record_alloc(void *block, size_t size, const struct unwind_registers *);
+/** The program got `size` bytes at `block`; `nested`: inside of the call that gave it, this thread allocated something. */
+void record_alloc(void *block, size_t size, bool nested, const struct unwind_registers *);
+/** True: the block lies in what this thread allocated last. Meant for a call inside of which something was allocated. */
+bool record_last_contains(const void *block);
 /** Before the program gives a block back: from then on anybody may get its address. */
 void record_free(void *block);
 /** realloc in three steps: the block departs before, and is freed or back after. */
 void record_depart(void *block, struct departing *);
 void record_departed(const struct departing *);
 void record_back(const struct departing *);
+
+/**
+ * What a hook notes before its real call. An allocator's functions may be made of each other, and come here again: not the
+ * address tells that (another thread may have freed the block meanwhile), but that the countdown moved inside the call.
+ */
+static inline int64_t record_mark(void) {
+  const struct thread *thread = thread_self();
+  return LIKELY(thread != NULL) ? thread->countdown : INT64_MAX;
+}
+
+/** True: since `mark` this thread allocated something. */
+static inline bool record_is_nested(int64_t mark) {
+  const struct thread *thread = thread_self();
+  return thread != NULL && UNLIKELY(thread->countdown != mark);
+}
 
 /**
  * Sampled mode's fast way: true while the thread's next sample is further away than these bytes. In exact mode never.
@@ -35,11 +52,13 @@ static inline bool record_passes(size_t size) {
   return LIKELY(thread != NULL) && LIKELY((thread->countdown -= (int64_t)size) > 0);
 }
 
-#define RECORD_ALLOC(block, size)                                                                                      \
+#define RECORD_ALLOC(block, size, mark)                                                                                \
   do {                                                                                                                 \
-    if ((block) != NULL && !record_passes(size)) {                                                                     \
+    if ((block) == NULL) break;                                                                                        \
+    bool nested = record_is_nested(mark);                                                                              \
+    if (UNLIKELY(nested) || !record_passes(size)) {                                                                    \
       struct unwind_registers registers = CALLER_REGISTERS();                                                          \
-      record_alloc(block, size, &registers);                                                                           \
+      record_alloc(block, size, nested, &registers);                                                                   \
     }                                                                                                                  \
   } while (0)
 

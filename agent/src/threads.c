@@ -7,14 +7,12 @@
 
 #include "agent.h"
 #include "arch.h"
-#include "counters.h"
 #include "lock.h"
 #include "memory.h"
 #include "samples.h"
 #include "stacks.h"
 #include "store.h"
 
-#define DELTA_LIMIT 65536
 /* glibc calls a key's destructor again as long as the key has a value, so many times (PTHREAD_DESTRUCTOR_ITERATIONS). */
 #define EXIT_ROUNDS 4
 /* While the recording is off, a thread looks again after so many bytes. */
@@ -74,8 +72,6 @@ static void on_thread_exit(void *value) {
   if (!is_known(thread)) return;
   pthread_setspecific(exit_key, thread);
   if (++thread->exit_rounds < EXIT_ROUNDS || (thread = thread_enter()) == NULL) return;
-  counters_flush(thread);
-  thread->delta_limit = 0;
   thread_note_name(thread);
   row_of(thread)->end_time = monotonic_ns();
   thread_leave(thread);
@@ -154,7 +150,6 @@ static bool introduce(struct thread *thread, int32_t tid) {
   thread->serial = serial;
   thread->recording = gate.recording;
   thread->tid = tid;
-  thread->delta_limit = DELTA_LIMIT;
   thread->random = row.start_time * 0x9e3779b97f4a7c15u ^ (uint64_t)thread ^ (uint64_t)tid;
   find_stack(thread, store.header->pid);
   samples_draw(thread);
@@ -235,10 +230,4 @@ bool threads_quiesce(void) {
     if (!wait_until_idle(thread, deadline)) quiet = false;
   }
   return quiet;
-}
-
-void threads_flush(void) {
-  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
-    if (thread->recording == gate.recording) counters_flush(thread);
-  }
 }

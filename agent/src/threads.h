@@ -34,12 +34,12 @@ struct thread {
   /** Mean with which the countdown was drawn. */
   uint64_t mean;
   uint64_t random;
-  /** The thread's latest event: the block it allocated, or 0 after a free. */
+  /** The latest allocation, 0: none; and whether the thread freed anything since. */
   uint64_t last_allocated;
-  uint64_t last_freed;
-  /** Change of the process's live bytes that is not in the header yet; brought there beyond ±delta_limit. */
-  int64_t delta;
-  int64_t delta_limit;
+  uint64_t last_size;
+  /** The block that a realloc under way gives back. */
+  uint64_t departing;
+  bool freed_since;
   /** Stack pointer when it became busy. */
   uint64_t busy_sp;
   uint32_t root_node;
@@ -102,8 +102,6 @@ void threads_reset(bool after_fork);
  * False: some thread did not leave within seconds; it may never, or may still write to the file.
  */
 bool threads_quiesce(void);
-/** Brings every thread's delta to the header and the names of the living to their rows. */
-void threads_flush(void);
 /** Name to the thread's row, if the caller is that thread. */
 void thread_note_name(struct thread *);
 
