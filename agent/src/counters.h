@@ -15,9 +15,9 @@ static inline uint64_t counters_live(const struct layout_counters *row) {
   return row->allocated_bytes - row->own_freed_bytes - atomic_load_explicit(&row->foreign_freed_bytes, memory_order_relaxed);
 }
 
-/* Modulo 2^32, as `foreign_freed_count` wraps: more cannot be live. */
+/* Modulo 2^32, as the counts of frees are. */
 static inline uint32_t counters_live_count(const struct layout_counters *row) {
-  return (uint32_t)(row->allocated_count - row->own_freed_count) -
+  return (uint32_t)row->allocated_count - row->own_freed_count -
          atomic_load_explicit(&row->foreign_freed_count, memory_order_relaxed);
 }
 

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define LAYOUT_MAGIC "MEMSURGE"
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 /** Header's size, and the alignment of every section. */
 #define LAYOUT_PAGE 4096
 
@@ -115,16 +115,20 @@ struct layout_stack {
   uint32_t flags;
 };
 
-/** Sums since the start. Only the stack's own thread writes `allocated` and `own` fields; other threads add atomically to `foreign`. */
+/**
+ * Sums since the start. Only the stack's own thread writes `allocated` and `own` fields; other threads add atomically to
+ * `foreign`. The counts of frees are modulo 2^32: fewer than 2^31 of a stack's blocks live, so
+ * live = allocated_count - own_freed_count - foreign_freed_count (modulo 2^32) is exact, and freed = allocated - live.
+ */
 struct layout_counters {
   uint64_t allocated_bytes;
   uint64_t allocated_count;
   uint64_t own_freed_bytes;
-  uint64_t own_freed_count;
   _Atomic uint64_t foreign_freed_bytes;
+  uint32_t own_freed_count;
   _Atomic uint32_t foreign_freed_count;
-  /** Blocks freed by the very next allocation event of the same thread. */
-  uint32_t temporary_count;
+  /** Blocks freed by the very next event of the same thread. */
+  uint64_t temporary_count;
   /** What of this stack was live at the peak of `peak_epoch`; when the header's epoch differs, it is unchanged since the peak. */
   uint64_t peak_bytes;
   uint32_t peak_epoch;

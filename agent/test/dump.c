@@ -20,6 +20,9 @@ struct sums {
 };
 
 static uint64_t freed_bytes(const struct layout_counters *row) { return row->own_freed_bytes + row->foreign_freed_bytes; }
+static uint32_t live_count(const struct layout_counters *row) {
+  return (uint32_t)row->allocated_count - row->own_freed_count - row->foreign_freed_count;
+}
 static uint64_t live_bytes(const struct layout_counters *row) { return row->allocated_bytes - freed_bytes(row); }
 
 static struct sums sum(int kind) {
@@ -32,11 +35,11 @@ static struct sums sum(int kind) {
     sums.allocated_bytes += row->allocated_bytes;
     sums.allocated_count += row->allocated_count;
     sums.freed_bytes += freed_bytes(row);
-    sums.freed_count += row->own_freed_count + row->foreign_freed_count;
+    sums.freed_count += row->allocated_count - live_count(row);
     sums.temporary_count += row->temporary_count;
     bool changed = row->peak_epoch == header->peak_epoch;
     sums.peak_bytes += changed ? row->peak_bytes : live_bytes(row);
-    sums.peak_count += changed ? row->peak_count : row->allocated_count - row->own_freed_count - row->foreign_freed_count;
+    sums.peak_count += changed ? row->peak_count : live_count(row);
   }
   return sums;
 }
@@ -114,7 +117,7 @@ static void print_stacks(uint32_t most) {
   qsort(order, total - 1, sizeof *order, by_live);
   for (uint32_t i = 0; i < total - 1 && i < most; i++) {
     const struct layout_counters *row = &sorted_by[order[i]];
-    printf("stack %u flags %x live %" PRIu64 " allocated %" PRIu64 " in %" PRIu64 " temporary %u:", order[i], stacks[order[i]].flags,
+    printf("stack %u flags %x live %" PRIu64 " allocated %" PRIu64 " in %" PRIu64 " temporary %" PRIu64 ":", order[i], stacks[order[i]].flags,
            live_bytes(row), row->allocated_bytes, row->allocated_count, row->temporary_count);
     uint32_t node = stacks[order[i]].node;
     for (; nodes[node].parent != 0; node = nodes[node].parent) printf(" %" PRIx64, pcs[nodes[node].pc].pc);

@@ -8,6 +8,7 @@ import type { AgentBlocks, AgentCapture, AgentLosses, AgentSamples, AgentSites, 
 import {
   BLOCK,
   COUNTERS,
+  freedCount,
   HEADER,
   HEADER_BYTES,
   KIND_MAPPED,
@@ -231,9 +232,10 @@ function readCounters(view: DataView, at: number, sites: AgentSites, site: numbe
   sites.allocatedBytes[site] = u64At(view, at + COUNTERS.allocatedBytes);
   sites.allocatedCount[site] = u64At(view, at + COUNTERS.allocatedCount);
   sites.freedBytes[site] = u64At(view, at + COUNTERS.ownFreedBytes) + u64At(view, at + COUNTERS.foreignFreedBytes);
-  sites.freedCount[site] =
-    u64At(view, at + COUNTERS.ownFreedCount) + view.getUint32(at + COUNTERS.foreignFreedCount, true);
-  sites.temporaryCount[site] = view.getUint32(at + COUNTERS.temporaryCount, true);
+  const own = view.getUint32(at + COUNTERS.ownFreedCount, true);
+  const foreign = view.getUint32(at + COUNTERS.foreignFreedCount, true);
+  sites.freedCount[site] = freedCount(sites.allocatedCount[site], own, foreign);
+  sites.temporaryCount[site] = u64At(view, at + COUNTERS.temporaryCount);
   if (sites.kind[site] !== HEAP) return;
   // Copied on the first change after a new peak: until then the site still holds what it held then.
   const changedSince = view.getUint32(at + COUNTERS.peakEpoch, true) === peakEpoch;

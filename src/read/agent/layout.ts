@@ -2,7 +2,7 @@
  * The agent's file as agent/src/layout.h lays it out: offsets of the header's fields and of each row's, little-endian.
  */
 export const MAGIC = 'MEMSURGE';
-export const VERSION = 2;
+export const VERSION = 3;
 export const HEADER_BYTES = 4096;
 
 export const SECTIONS = [
@@ -93,14 +93,17 @@ export const COUNTERS = {
   allocatedBytes: 0,
   allocatedCount: 8,
   ownFreedBytes: 16,
-  ownFreedCount: 24,
-  foreignFreedBytes: 32,
-  foreignFreedCount: 40,
-  temporaryCount: 44,
+  foreignFreedBytes: 24,
+  ownFreedCount: 32,
+  foreignFreedCount: 36,
+  temporaryCount: 40,
   peakBytes: 48,
   peakEpoch: 56,
   peakCount: 60,
 } as const;
+/** Blocks of a stack that were freed: what the counts of frees, which are modulo 2^32, say of fewer than 2^31 live ones. */
+export const freedCount = (allocated: number, own: number, foreign: number): number =>
+  allocated - (((allocated % 2 ** 32) - own - foreign) | 0);
 export const BLOCK = { address: 0, size: 8, stack: 16, tick: 20 } as const;
 export const MAP = { start: 0, length: 8, stack: 16, tick: 20, time: 24 } as const;
 export const SAMPLE = { address: 0, size: 8, time: 16, releasedTime: 24, stack: 32, meanBytes: 40 } as const;

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import {
   COUNTERS,
+  freedCount,
   HEADER,
   HEADER_BYTES,
   MAGIC,
@@ -110,17 +111,17 @@ export function openAgentCounters(
         return difference;
       };
       const allocatedBytes = grown(u64(block, at + COUNTERS.allocatedBytes), 0);
-      const allocatedCount = grown(u64(block, at + COUNTERS.allocatedCount), 1);
+      const allocated = u64(block, at + COUNTERS.allocatedCount);
+      const allocatedCount = grown(allocated, 1);
       const freedBytes = grown(
         u64(block, at + COUNTERS.ownFreedBytes) + u64(block, at + COUNTERS.foreignFreedBytes),
         2,
       );
-      const freedCount = grown(
-        u64(block, at + COUNTERS.ownFreedCount) + block.readUInt32LE(at + COUNTERS.foreignFreedCount),
-        3,
-      );
-      if (allocatedBytes + allocatedCount + freedBytes + freedCount === 0) continue;
-      growth.push({ site: first + row, allocatedBytes, allocatedCount, freedBytes, freedCount });
+      const own = block.readUInt32LE(at + COUNTERS.ownFreedCount);
+      const foreign = block.readUInt32LE(at + COUNTERS.foreignFreedCount);
+      const freed = grown(freedCount(allocated, own, foreign), 3);
+      if (allocatedBytes + allocatedCount + freedBytes + freed === 0) continue;
+      growth.push({ site: first + row, allocatedBytes, allocatedCount, freedBytes, freedCount: freed });
     }
   };
 
