@@ -66,7 +66,6 @@ uint32_t samples_add(struct thread *thread, uint64_t address, uint64_t size, uin
 static struct layout_sample *sample_at(uint32_t row) { return (struct layout_sample *)store_rows(SECTION_SAMPLES) + row; }
 
 void samples_released(uint32_t row) { atomic_store_explicit(&sample_at(row)->released_time, monotonic_ns(), memory_order_relaxed); }
-void samples_back(uint32_t row) { atomic_store_explicit(&sample_at(row)->released_time, 0, memory_order_relaxed); }
 
 /* A byte counts the blocks of its addresses; at 255 it stays there for good and only costs look-ups. */
 void filter_add(uint64_t address) {

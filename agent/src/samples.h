@@ -10,9 +10,8 @@ bool samples_start(void);
 void samples_draw(struct thread *);
 /** Appends the sample of a block; its row, or STORE_FULL. */
 uint32_t samples_add(struct thread *, uint64_t address, uint64_t size, uint32_t stack);
-/** The block of a sample is to be released, or (after a failed realloc) is back. */
+/** The block of a sample is released. */
 void samples_released(uint32_t row);
-void samples_back(uint32_t row);
 
 /** A block came to be known, or is no longer, at an address: so that frees of all others can pass by. */
 void filter_add(uint64_t address);

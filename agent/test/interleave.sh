@@ -1,0 +1,3 @@
+# The hooks and the block table under every order of their steps.
+set -eu
+"$MEMSURGE_BUILT/test/interleave"
