@@ -92,6 +92,27 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     expect((await functions('--hide-system')).filter((name) => name.includes('std::'))).toEqual([]);
   });
 
+  test.each(['exact', 'sampled'])(
+    'blocks that come back at an address another thread freed, in %s mode',
+    async (mode) => {
+      const { status, path } = await record(mode, nativeSamplePath('handover'), '2000');
+      expect(status).toBe(0);
+      const rows = async (metric: string) => {
+        const answer = await ask('top', path, '--kind', 'native-heap', '--by', 'function', '--metric', metric);
+        return ['give', 'keep'].map((name) => answer.rows.find((row) => row.name === name));
+      };
+      const [given, kept] = await rows('allocated');
+      const [left, leaked] = await rows('unreleased');
+      expect(left?.bytes ?? 0).toBe(0);
+      if (mode === 'exact') {
+        expect([given, kept, leaked].map((row) => [row?.bytes, row?.count])).toEqual(Array(3).fill([10_000_000, 2000]));
+        return;
+      }
+      // 147 samples are expected of each: five standard deviations.
+      for (const row of [given, kept, leaked]) expect(Math.abs((row?.bytes ?? 0) - 10_000_000)).toBeLessThan(4_000_000);
+    },
+  );
+
   test.each(['exit', '_exit', 'abort', 'segv', 'kill'])('what is live when the program ends by %s', async (ending) => {
     const live = async (how: string) => {
       const { path } = await record('exact', nativeSamplePath('endings'), how);
