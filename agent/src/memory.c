@@ -33,7 +33,10 @@ void memory_unmap(void *at, size_t bytes) {
   if (at != NULL) SYSTEM_CALL3(SYS_munmap, at, bytes, 0);
 }
 
-void memory_clear(void *at, size_t bytes) { SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_DONTNEED); }
+/* The kernel refuses locked pages (mlockall). */
+void memory_clear(void *at, size_t bytes) {
+  if (SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_DONTNEED) < 0) memset(at, 0, bytes);
+}
 
 /* linux/fs.h of kernel 6.11: asks for the one mapping at an address. */
 struct procmap_query {

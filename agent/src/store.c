@@ -7,7 +7,11 @@
 
 #include "arch.h"
 #include "lock.h"
+#include "memory.h"
 
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -18,7 +22,7 @@
 /* A full disk is asked again only once in so many rows: asking costs microseconds. */
 #define RETRY_AFTER 4096
 
-/* Address space at most, before it is halved to fit; sums to 18 GiB. */
+/* Of the file at most, before it is halved to fit RLIMIT_FSIZE; sums to 18 GiB. */
 static const struct {
   uint32_t row_bytes;
   uint64_t capacity;
@@ -42,10 +46,14 @@ struct store store;
 struct growth {
   struct lock lock;
   uint32_t retry_in;
-  uint64_t reserved;
+  /** From the section's start on: address space that is mapped, and how much of it has its space on the disk. */
+  uint64_t mapped, reserved;
 };
 static struct growth growths[SECTION_COUNT];
-static uint64_t mapped_bytes;
+/** Where sections lie in memory: the file's whole size, of which only what is in use is mapped. */
+static uint8_t *window;
+static _Atomic uint64_t mapped_bytes;
+static _Atomic uint64_t space_limit;
 static char file_path[4096];
 
 static uint64_t capacity_of(int section, int shift) {
@@ -65,26 +73,82 @@ static uint64_t limit_of(int resource) {
   return limit[0];
 }
 
-/* A file above RLIMIT_FSIZE would raise SIGXFSZ; an eighth of RLIMIT_AS leaves the program its own. */
+/* A file above RLIMIT_FSIZE would raise SIGXFSZ. */
 static int shift_within_limits(void) {
-  uint64_t file_limit = limit_of(RLIMIT_FSIZE), space_limit = limit_of(RLIMIT_AS) / 8;
+  uint64_t file_limit = limit_of(RLIMIT_FSIZE);
   int shift = 0;
-  while (shift <= LARGEST_SHIFT && (total_of(shift) > file_limit || total_of(shift) > space_limit)) shift++;
+  while (shift <= LARGEST_SHIFT && total_of(shift) > file_limit) shift++;
   return shift;
 }
 
-static uint8_t *map_file(long fd, int *shift) {
-  for (; *shift <= LARGEST_SHIFT; ++*shift) {
-    uint64_t bytes = total_of(*shift);
-    if (SYSTEM_CALL3(SYS_ftruncate, fd, bytes, 0) < 0) continue;
-    long at = SYSTEM_CALL6(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    if (at < 0 && at > -4096) continue;
-    SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_DONTFORK);
-    SYSTEM_CALL3(SYS_madvise, at, bytes, MADV_DONTDUMP);
-    mapped_bytes = bytes;
-    return (uint8_t *)at;
+void store_limit_space(uint64_t bytes) { atomic_store(&space_limit, bytes / 8); }
+
+/*
+ * Sections grow in place, and what is not in use is not mapped either: mappings that were only reserved would count
+ * against RLIMIT_AS, and mlockall would fill them. So the place must be one where nobody else maps anything: above what
+ * programs that choose addresses themselves choose (46 bits: V8, PartitionAlloc), below where the kernel puts programs
+ * (2/3 of 47 bits), far from where it puts mappings. Where that is forbidden (valgrind), lower.
+ */
+static const struct {
+  uint64_t low, high;
+} windows[] = {{0x400000000000, 0x540000000000}, {0x010000000000, 0x018000000000}};
+#define TRIES 8
+
+/* Not at a fixed place: another library of ours may be there, or the one of a parent whose memory we share. */
+static uint64_t place_of_window(int try, uint64_t random) {
+  int of = try / TRIES;
+  uint64_t pages = (windows[of].high - windows[of].low) / LAYOUT_PAGE;
+  return windows[of].low + ((random + (uint64_t)try * 0x9e3779b97f4a7c15u) >> 20) % pages * LAYOUT_PAGE;
+}
+
+static bool map_at(uint8_t *place, uint64_t bytes, long fd, uint64_t offset) {
+  long flags = MAP_SHARED | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+  long at = SYSTEM_CALL6(SYS_mmap, place, bytes, PROT_READ | PROT_WRITE, flags, fd, offset);
+  if (at == (long)place) return true;
+  /* Kernels before 4.17 take the place as a wish. */
+  if (at > 0 || at < -4095) SYSTEM_CALL3(SYS_munmap, at, bytes, 0);
+  return false;
+}
+
+/* The header's page belongs to the first section's mapping. */
+static uint64_t bytes_before(int section) { return section == 0 ? LAYOUT_PAGE : 0; }
+
+static void unmap(void) {
+  for (int i = 0; i < SECTION_COUNT; i++) {
+    if (growths[i].mapped > 0) SYSTEM_CALL3(SYS_munmap, store.sections[i] - bytes_before(i), growths[i].mapped + bytes_before(i), 0);
+    growths[i].mapped = 0;
   }
-  return NULL;
+  atomic_store(&mapped_bytes, 0);
+}
+
+static bool map_sections(long fd, int shift) {
+  uint64_t offset = LAYOUT_PAGE;
+  for (int i = 0; i < SECTION_COUNT; i++) {
+    uint64_t capacity = capacity_of(i, shift), first = capacity < FIRST_CHUNK ? capacity : FIRST_CHUNK, before = bytes_before(i);
+    store.sections[i] = window + offset;
+    if (!map_at(store.sections[i] - before, before + first, fd, offset - before)) return false;
+    growths[i].mapped = first;
+    atomic_fetch_add(&mapped_bytes, before + first);
+    offset += capacity;
+  }
+  return true;
+}
+
+/* False leaves nothing mapped. */
+static bool map_file(long fd, int shift) {
+  uint64_t bytes = total_of(shift), random = monotonic_ns() ^ (uint64_t)&bytes << 20;
+  if (SYSTEM_CALL3(SYS_ftruncate, fd, bytes, 0) < 0) return false;
+  for (int try = 0; try < TRIES * (int)(sizeof windows / sizeof *windows); try++) {
+    window = (uint8_t *)place_of_window(try, random * 0x9e3779b97f4a7c15u);
+    if (map_sections(fd, shift)) {
+      /* Both pass over what is not mapped, and hold for what the mappings grow by. */
+      SYSTEM_CALL3(SYS_madvise, window, bytes, MADV_DONTFORK);
+      SYSTEM_CALL3(SYS_madvise, window, bytes, MADV_DONTDUMP);
+      return true;
+    }
+    unmap();
+  }
+  return false;
 }
 
 /*
@@ -96,7 +160,7 @@ static bool take_space(uint8_t *start, uint64_t bytes) {
   if (result != -22 /* EINVAL */) return result == 0;
   long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, file_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0);
   if (fd < 0) return false;
-  result = SYSTEM_CALL4(SYS_fallocate, fd, 0, start - (uint8_t *)store.header, bytes);
+  result = SYSTEM_CALL4(SYS_fallocate, fd, 0, start - window, bytes);
   SYSTEM_CALL3(SYS_close, fd, 0, 0);
   return result == 0;
 }
@@ -104,31 +168,52 @@ static bool take_space(uint8_t *start, uint64_t bytes) {
 bool store_create(const char *path) {
   memset(growths, 0, sizeof growths);
   strncpy(file_path, path, sizeof file_path - 1);
+  store_limit_space(limit_of(RLIMIT_AS));
   int shift = shift_within_limits();
+  if (shift > LARGEST_SHIFT) return false;
   long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
   if (fd < 0) return false;
-  uint8_t *base = map_file(fd, &shift);
+  bool mapped = map_file(fd, shift);
   SYSTEM_CALL3(SYS_close, fd, 0, 0);
-  if (base == NULL || !(store.header = (struct layout_header *)base, take_space(base, LAYOUT_PAGE))) {
-    if (base != NULL) store_close();
+  if (!mapped || !take_space(window, LAYOUT_PAGE)) {
+    if (mapped) unmap();
     SYSTEM_CALL3(SYS_unlinkat, AT_FDCWD, path, 0);
     return false;
   }
-  uint64_t offset = LAYOUT_PAGE;
+  store.header = (struct layout_header *)window;
   for (int i = 0; i < SECTION_COUNT; i++) {
     struct layout_range *range = &store.header->sections[i];
-    range->offset = offset;
+    range->offset = (uint64_t)(store.sections[i] - window);
     range->capacity_bytes = capacity_of(i, shift);
     range->row_bytes = plan[i].row_bytes;
-    store.sections[i] = base + offset;
-    offset += range->capacity_bytes;
   }
   return true;
 }
 
 void store_close(void) {
-  SYSTEM_CALL3(SYS_munmap, store.header, mapped_bytes, 0);
+  unmap();
   store.header = NULL;
+}
+
+/* No descriptor is needed, and no pointer changes: the mapping ends further up. */
+static bool extend_mapping(enum layout_section section, uint64_t bytes) {
+  struct growth *growth = &growths[section];
+  if (bytes <= growth->mapped) return true;
+  uint64_t before = bytes_before(section), more = bytes - growth->mapped;
+  if (atomic_load_explicit(&mapped_bytes, memory_order_relaxed) + more > atomic_load_explicit(&space_limit, memory_order_relaxed)) return false;
+  uint8_t *start = store.sections[section] - before;
+  if (SYSTEM_CALL4(SYS_mremap, start, growth->mapped + before, bytes + before, 0) != (long)start) return false;
+  growth->mapped = bytes;
+  atomic_fetch_add_explicit(&mapped_bytes, more, memory_order_relaxed);
+  return true;
+}
+
+static bool take_more(enum layout_section section, uint64_t bytes) {
+  struct growth *growth = &growths[section];
+  if (!extend_mapping(section, growth->reserved + bytes)) return false;
+  if (!take_space(store.sections[section] + growth->reserved, bytes)) return false;
+  growth->reserved += bytes;
+  return true;
 }
 
 static bool reserve(enum layout_section section, uint64_t bytes) {
@@ -142,13 +227,9 @@ static bool reserve(enum layout_section section, uint64_t bytes) {
   uint64_t least = (bytes - growth->reserved + LAYOUT_PAGE - 1) & ~(uint64_t)(LAYOUT_PAGE - 1);
   if (chunk < least) chunk = least;
   if (chunk > capacity - growth->reserved) chunk = capacity - growth->reserved;
-  uint8_t *start = store.sections[section] + growth->reserved;
-  if (!take_space(start, chunk) && (chunk = least, !take_space(start, chunk))) {
-    growth->retry_in = RETRY_AFTER;
-    return false;
-  }
-  growth->reserved += chunk;
-  return true;
+  if (take_more(section, chunk) || take_more(section, least)) return true;
+  growth->retry_in = RETRY_AFTER;
+  return false;
 }
 
 uint32_t store_claim(enum layout_section section, uint32_t count) {

@@ -18,6 +18,8 @@ extern struct store store;
 
 /** Makes `path` and maps it; fills the sections' places, nothing else of the header. False: no file is left. */
 bool store_create(const char *path);
+/** The program's address space is limited to so many bytes from now on (RLIMIT_AS): the file grows to an eighth at most. */
+void store_limit_space(uint64_t bytes);
 /** Unmaps the file; the file stays. */
 void store_close(void);
 

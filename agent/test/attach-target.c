@@ -112,7 +112,7 @@ static struct usage usage_now(void) {
   return usage;
 }
 
-/* The glibc heaps of the load may still grow a little; 18 GiB of address space of one lost recording may not. */
+/* The glibc heaps of the load may still grow a little; a lost recording has a mapping for each section of its file. */
 static void expect_same(struct usage before, struct usage after) {
   if (after.descriptors != before.descriptors) fail("descriptors leak", after.descriptors - before.descriptors);
   if (after.threads != before.threads) fail("threads leak", after.threads - before.threads);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -260,6 +261,45 @@ static void samples(void) {
   }
 }
 
+static uint64_t status_kib(const char *name) {
+  char line[256];
+  uint64_t value = 0;
+  FILE *status = fopen("/proc/self/status", "r");
+  while (fgets(line, sizeof line, status)) {
+    if (strncmp(line, name, strlen(name)) == 0) value = strtoull(line + strlen(name) + 1, NULL, 10);
+  }
+  fclose(status);
+  return value;
+}
+
+/* What of the agent is locked with the program is what it uses: 13 MB of rows of blocks, up to twice that while they move. */
+static void locked(void) {
+  if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
+    say("may_lock", 0);
+    return;
+  }
+  check(status_kib("VmLck") < 24 << 10, "more is locked than the agent uses");
+  many();
+  check(status_kib("VmLck") < 96 << 10, "much more is locked than the agent uses");
+  say("may_lock", 1);
+}
+
+static void *nothing(void *unused) { return unused; }
+
+/* A limit that the program sets for itself leaves it what it leaves it alone; and it is the limit of its children. */
+static void limited(void) {
+  check(status_kib("VmSize") < 64 << 10, "the agent takes address space that it does not use");
+  struct rlimit limit = {256 << 20, 256 << 20};
+  check(setrlimit(RLIMIT_AS, &limit) == 0, "setrlimit");
+  void *large = malloc(200 << 20);
+  check(large != NULL, "malloc within the limit");
+  free(large);
+  pthread_t thread;
+  check(pthread_create(&thread, NULL, nothing, NULL) == 0, "thread within the limit");
+  pthread_join(thread, NULL);
+  run((char *[]){(char *)self, "leaf", NULL});
+}
+
 int main(int argc, char **argv) {
   check(argc == 2, "usage: core CASE");
   self = argv[0];
@@ -268,7 +308,7 @@ int main(int argc, char **argv) {
     const char *name;
     void (*run)(void);
   } cases[] = {{"family", family}, {"peak", peak},   {"mappings", mappings}, {"threads", threads}, {"crowds", crowds}, {"same_ids", same_ids}, {"exits", exits}, {"signals", alarms_in_handlers},
-               {"children", children}, {"forks", forks}, {"many", many},       {"samples", samples}};
+               {"children", children}, {"forks", forks}, {"many", many},       {"samples", samples}, {"locked", locked}, {"limited", limited}};
   for (size_t i = 0; i < LENGTH(cases); i++) {
     if (strcmp(cases[i].name, name) == 0) return cases[i].run(), 0;
   }

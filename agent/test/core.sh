@@ -107,6 +107,14 @@ no_losses
 expect native.live_bytes 1000
 limit=:
 
+record limited
+files 2
+no_losses
+
+record locked
+no_losses
+agree
+
 # A disk that fills up costs blocks, never the program. Only root may make such a disk.
 mkdir "$scratch/disk"
 for size in 1 4 8; do
