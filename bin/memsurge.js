@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import module from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 // From Node 22.1 on: compiled code is kept, so that the next start is quicker; not in the folder for temporary files, where
 // Node would put it, for that may be the recorded program's. Where it cannot be kept, nothing happens.
@@ -8,4 +9,11 @@ const { XDG_CACHE_HOME, HOME } = process.env;
 const caches = XDG_CACHE_HOME || (HOME && join(HOME, '.cache'));
 if (caches) module.enableCompileCache?.(join(caches, 'memsurge'));
 
-await import('../dist/cli/main.js');
+try {
+  await import('../dist/cli/main.js');
+} catch (error) {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+  const folder = dirname(dirname(fileURLToPath(import.meta.url)));
+  process.stderr.write(`memsurge: not built yet, or not whole: run "npm run setup" in ${folder}\n`);
+  process.exitCode = 2;
+}

@@ -1,19 +1,10 @@
 // Everything a fresh clone needs, each step skipped when it is up to date:
-// dependencies, the build of memsurge and of its native agent, with --samples the sample programs, with --judges the peers
-// and the browser that tests need.
-import { execFileSync } from 'node:child_process';
+// dependencies, the build of memsurge and of its native agent, with --samples the sample programs, with --judges the peers,
+// the browser and the tools that tests need. With --whole, for packing, it fails where the agent cannot be built.
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { join, relative } from 'node:path';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -40,10 +31,11 @@ step(
     npm('run', '--silent', 'build');
   },
 );
+const agent = join(root, 'dist', 'agent');
 step(
   'agent',
   ['agent/src', 'agent/Makefile', 'scripts/setup.mjs'],
-  join(root, 'dist', 'agent', 'libmemsurge.so'),
+  join(agent, 'preload', LIB[0], 'libmemsurge.so'),
   () => {
     try {
       execFileSync('make', ['--silent', '-C', join(root, 'agent')], { stdio: ['ignore', 2, 2] });
@@ -52,15 +44,17 @@ step(
       console.error(`setup: the native agent was not built (${why}): only managed memory can be recorded.`);
       return false;
     }
-    const target = join(root, 'dist', 'agent');
-    mkdirSync(target, { recursive: true });
-    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so']) {
-      copyFileSync(join(root, '.build', 'agent', name), join(target, name));
-    }
-    linkForPreload(target);
+    rmSync(agent, { recursive: true, force: true });
+    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so']) installLibrary(name, join(agent, name));
+    // Files, not links: npm puts no links into a package.
+    for (const lib of LIB) installLibrary('libmemsurge.so', join(agent, 'preload', lib, 'libmemsurge.so'));
     return true;
   },
 );
+if (process.argv.includes('--whole') && !existsSync(join(agent, 'libmemsurge.so'))) {
+  console.error('setup: a package without the native agent is not whole; install make and gcc, and try again.');
+  process.exit(2);
+}
 try {
   if (process.argv.includes('--samples')) await (await import('./samples.mjs')).buildSamples();
   if (process.argv.includes('--judges')) {
@@ -72,14 +66,12 @@ try {
   process.exit(2);
 }
 
-/** Links to the agent, one for each $LIB: the same file for the loader, whatever path it came by. */
-function linkForPreload(target) {
-  const preload = join(target, 'preload');
-  rmSync(preload, { recursive: true, force: true });
-  for (const lib of LIB) {
-    mkdirSync(join(preload, lib), { recursive: true });
-    symlinkSync(relative(join(preload, lib), join(target, 'libmemsurge.so')), join(preload, lib, 'libmemsurge.so'));
-  }
+/** Copies a library of the build without its debug information, which is four fifths of it. */
+function installLibrary(name, target) {
+  const built = join(root, '.build', 'agent', name);
+  mkdirSync(dirname(target), { recursive: true });
+  const { status } = spawnSync('strip', ['--strip-debug', '-o', target, built], { stdio: 'ignore' });
+  if (status !== 0) copyFileSync(built, target);
 }
 
 /** Runs `work` unless `result` exists and was made from the same `inputs`; work that says false is tried again next time. */

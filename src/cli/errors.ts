@@ -12,7 +12,9 @@ export function reportError(error: unknown, err: (text: string) => void): number
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_WRONG;
   if (error instanceof TraceError) {
     err(`memsurge: ${error.message}`);
-  } else if (process.env.MEMSURGE_DEBUG) {
+    return error.exitCode;
+  }
+  if (process.env.MEMSURGE_DEBUG) {
     err(`memsurge: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   } else {
     err(`memsurge: unexpected error: ${messageOf(error).split('\n')[0]} (set MEMSURGE_DEBUG=1 for the stack)`);

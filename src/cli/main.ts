@@ -1,3 +1,5 @@
+// First: it notes what is open before anything else opens files.
+import '../record/descriptors.ts';
 import { readFileSync } from 'node:fs';
 import { outliveBrokenOutput } from './errors.ts';
 import { runProgram } from './program.ts';

@@ -52,7 +52,8 @@ Start here:
   memsurge view app.memsurge                  the same in the browser, to look further
 
 Every reading command also opens the .nettrace of another tool, takes the same filters, and prints exact figures with
---json. Exit codes: 0 done, 2 wrong usage or unreadable input; "run" passes on the code of the program.`,
+--json. Exit codes: 0 done, 2 wrong usage or unreadable input; "run" passes on the code of the program,
+or as a shell does 127 when it is not there and 126 when it cannot be executed.`,
     );
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) throwInsteadOfExit(command, shell);

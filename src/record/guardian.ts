@@ -2,6 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { dirname } from 'node:path';
 import { parseStat } from '../read/procfs/process.ts';
+import { closeInherited, inheritedDescriptors } from './descriptors.ts';
 import { resumeRuntime } from './diagnostics/commands.ts';
 import { openReversePort } from './diagnostics/reverse-port.ts';
 import { listenAt, listenInside } from './guard.ts';
@@ -20,6 +21,8 @@ const [, , port] = process.argv;
 // Says in `ps` what it is, and `killall -9 node` ends the recorder alone.
 process.title = `memsurge-guardian ${port}`;
 const settled = new Set<string>();
+// Node closes on exec what it was given itself only below the first unused number.
+closeInherited(inheritedDescriptors());
 
 const FIRST_SCAN_PAUSE = 100;
 const LONGEST_SCAN_PAUSE = 2_000;

@@ -1,14 +1,13 @@
-import { spawn } from 'node:child_process';
-import { constants } from 'node:os';
-import { messageOf, TraceError } from '../trace/errors.ts';
+import { messageOf } from '../trace/errors.ts';
 import { acceptRuntimes } from './children.ts';
 import { monotonicNow } from './clock.ts';
 import { createRecordingFolder } from './folder.ts';
 import { openGuardedPort } from './guard.ts';
+import { checkProgram, launch } from './launch.ts';
 import { showLive } from './live.ts';
-import { type NativeOptions, planNative, preloadEnvironment } from './native/library.ts';
+import { type NativeOptions, planNative, preloadVariables } from './native/library.ts';
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
-import { whyNotPreloadable } from './native/program.ts';
+import { whyNotInItself, whyNotPreloadable } from './native/program.ts';
 import { chooseOutput } from './output.ts';
 import { pack } from './pack.ts';
 import { commandLine, programOf } from './proc.ts';
@@ -36,8 +35,11 @@ export interface RunResult {
  * @throws TraceError when it cannot be started or nothing can be written.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
+  const [program] = options.command;
+  checkProgram(program);
   const output = await chooseOutput(options.output, programOf(options.command));
-  const native = planNative(options.native, whyNotPreloadable(options.command[0]));
+  const ofItself = whyNotInItself(program);
+  const native = planNative(options.native, { ofAll: whyNotPreloadable(program), ofItself });
   /** What is to be taken back when the program does not start, in the order it was begun. */
   const begun: (() => unknown)[] = [];
   const { port, folder, sampler, looker, live, runtimes, target } = await start().catch(async (error) => {
@@ -68,7 +70,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   runtimes.close();
   port.release();
   sampler.close();
-  const problem = whatIsMissing(runtimes.count, looker);
+  const problem = whatIsMissing(runtimes.count, looker, ofItself);
   if (problem !== undefined) folder.warn(problem);
   await folder.finish();
   // The program's exit code counts, whatever becomes of the trace; its folder stays when it cannot be packed.
@@ -101,70 +103,27 @@ export async function run(options: RunOptions): Promise<RunResult> {
       say(text);
       void runtimes.stop();
     });
-    const environment = { ...process.env, DOTNET_DiagnosticPorts: port.launchValue };
-    const target = await launch(
-      options.command,
-      native && looker ? preloadEnvironment(environment, native, looker.path) : environment,
-    );
+    const target = await launch(options.command, {
+      DOTNET_DiagnosticPorts: port.launchValue,
+      ...(native && looker && preloadVariables(native, looker.path)),
+    });
     return { port, folder, sampler, looker, live, runtimes, target };
   }
 }
 
 /** A sentence when nothing was recorded, or only one of the two things that were to be. */
-function whatIsMissing(runtimes: number, looker: NativeLooker | undefined): string | undefined {
+function whatIsMissing(
+  runtimes: number,
+  looker: NativeLooker | undefined,
+  ofItself: string | undefined,
+): string | undefined {
   if (looker === undefined) {
     return runtimes > 0
       ? undefined
       : 'no .NET runtime connected: the program is not .NET, starts it without its environment, or has DOTNET_EnableDiagnostics=0';
   }
   if (looker.count > 0) return undefined;
-  return `no native memory was recorded: the program is statically linked, set-user-id, or starts without its environment${
-    runtimes > 0 ? '' : '; no .NET runtime connected either'
-  }`;
-}
-
-interface Launched {
-  readonly pid: number;
-  readonly ended: Promise<{ code: number; words: string }>;
-  restoreSignals(): void;
-}
-
-async function launch(command: readonly string[], env: NodeJS.ProcessEnv): Promise<Launched> {
-  // Before it starts: it runs, and may be seen to run, before spawn returns. The signals are handled after that.
-  const restoreSignals = passSignals((signal) => child.kill(signal));
-  const child = spawn(command[0], command.slice(1), { stdio: 'inherit', env });
-  const ended = new Promise<{ code: number; words: string }>((resolve) => {
-    child.once('exit', (code, signal) =>
-      resolve(
-        signal === null
-          ? { code: code ?? 0, words: `exit code ${code}` }
-          : { code: 128 + constants.signals[signal], words: `killed by ${signal}` },
-      ),
-    );
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', (error: NodeJS.ErrnoException) => reject(new TraceError(whyNotStarted(command[0], error))));
-  }).catch((error) => {
-    restoreSignals();
-    throw error;
-  });
-  return { pid: child.pid!, ended, restoreSignals };
-}
-
-function whyNotStarted(program: string, error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return `${program}: command not found`;
-  if (error.code === 'EACCES') return `${program}: not an executable file; start a .dll with "dotnet ${program}"`;
-  return `cannot start ${program} (${messageOf(error)})`;
-}
-
-/** While the program runs, what the terminal sends to both of us is the program's business, and the rest goes on to it. */
-function passSignals(forward: (signal: NodeJS.Signals) => void): () => void {
-  const ignore = () => {};
-  for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, ignore);
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
-  return () => {
-    for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.off(signal, ignore);
-    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, forward);
-  };
+  const why =
+    ofItself ?? 'no native memory was recorded: the program allocates none, or starts without its environment';
+  return runtimes > 0 ? why : `${why}; no .NET runtime connected either`;
 }

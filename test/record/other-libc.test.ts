@@ -1,9 +1,9 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { whyNoNative } from '../../src/record/native/library.ts';
-import { whyNotPreloadable } from '../../src/record/native/program.ts';
+import { whyNotInItself, whyNotPreloadable } from '../../src/record/native/program.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { ask, memsurge, scratchFolder, start, until } from '../support/memsurge.ts';
 import { whyNoNativeSamples } from '../support/samples.ts';
@@ -70,6 +70,44 @@ describe('what cannot be recorded is known before it starts', () => {
     expect(whyNoNative('arm64', true)).toBe('native memory can be recorded on x64 only, this is arm64');
     expect(whyNoNative('x64', false)).toContain('was not built');
     expect(whyNoNative('x64', true)).toBeUndefined();
+  });
+});
+
+describe('a program that ignores LD_PRELOAD', () => {
+  test('static: refused with a mode, before it starts; without one it runs, and what it starts is recorded', async () => {
+    const source = executable(
+      'static.c',
+      '#include <stdlib.h>\n#include <stdio.h>\nint main(void) { puts("started"); fflush(stdout); return system("sort /dev/null"); }\n',
+    );
+    const program = join(folder, 'static');
+    execFileSync('gcc', ['-static', '-o', program, source]);
+    const why = `native memory of statically linked programs cannot be recorded, and ${program} is one`;
+    const refused = await memsurge('run', '--native', 'exact', '-o', fresh(), '--', program);
+    expect(refused).toMatchObject({
+      status: 2,
+      stdout: '',
+      stderr: `memsurge: ${why}; leave out --native exact to record what it starts\n`,
+    });
+    const output = fresh();
+    expect(await memsurge('run', '-o', output, '--', program)).toMatchObject({ status: 0, stdout: 'started\n' });
+    const { rows } = await ask('top', output, '--by', 'process', '--kind', 'native-heap', '--metric', 'allocated');
+    expect(rows.map((row) => row.name.split(' ')[0])).toContain('sort');
+
+    const alone = executable('alone.c', 'int main(void) { return 3; }\n');
+    execFileSync('gcc', ['-static', '-o', program, alone]);
+    const silent = await memsurge('run', '-o', fresh(), '--', program);
+    expect(silent.status).toBe(3);
+    expect(silent.stderr).toContain(`memsurge: ${why}; no .NET runtime connected either\n`);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('set-user-id (needs root)', () => {
+    const program = executable('setuid', elf(X64, '/lib64/ld-linux-x86-64.so.2'));
+    expect(whyNotInItself(program)).toBeUndefined();
+    chownSync(program, 65534, 65534);
+    chmodSync(program, 0o4755);
+    expect(whyNotInItself(program)).toBe(
+      `native memory of set-user-id programs cannot be recorded, and ${program} is one`,
+    );
   });
 });
 

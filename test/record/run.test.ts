@@ -55,17 +55,18 @@ describe('the program does not notice', () => {
   });
 });
 
-describe('wrong usage is one line and exit code 2', () => {
+describe('wrong usage is one line and an exit code of its own', () => {
   test('a command that does not exist, or is no program', async () => {
     const output = fresh();
     const missing = await memsurge('run', '-o', output, '--', 'no-such-command-at-all');
-    expect(missing.status).toBe(2);
+    // As a shell says it.
+    expect(missing.status).toBe(127);
     expect(missing.stderr).toBe('memsurge: no-such-command-at-all: command not found\n');
 
     const text = join(folder, 'readme.txt');
     await writeFile(text, 'hello');
     const plain = await memsurge('run', '-o', output, '--', text);
-    expect(plain.status).toBe(2);
+    expect(plain.status).toBe(126);
     expect(plain.stderr).toMatch(/^memsurge: .*readme.txt: not an executable file.*\n$/);
     expect(existsSync(output) || existsSync(`${output}.recording`)).toBe(false);
   });

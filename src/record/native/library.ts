@@ -17,8 +17,9 @@ export interface NativeOptions {
 
 export const DEFAULT_SAMPLE_BYTES = 65_536;
 
-/** Where the build leaves the agent. */
+/** Where the build leaves the agent, and a copy for each thing that glibc's loader puts for $LIB. */
 const LIBRARY = fileURLToPath(new URL('../../../dist/agent/libmemsurge.so', import.meta.url));
+const PRELOAD = join(dirname(LIBRARY), 'preload');
 
 /** An agent that can be loaded, and how it is to record. */
 export interface NativePlan {
@@ -28,17 +29,31 @@ export interface NativePlan {
   readonly library: string;
 }
 
+/** What about a program stands against recording its native memory: that of all below it too, or only its own. */
+interface Obstacles {
+  readonly ofAll?: string | undefined;
+  readonly ofItself?: string | undefined;
+}
+
 /**
- * What is recorded of native memory; undefined: nothing. `obstacle` says what about the program stands against it.
+ * What is recorded of native memory; undefined: nothing.
  * @throws TraceError when a mode was asked for that is not possible, with what to do.
  */
-export function planNative({ mode, sampleBytes }: NativeOptions, obstacle?: string): NativePlan | undefined {
+export function planNative(
+  { mode, sampleBytes }: NativeOptions,
+  { ofAll, ofItself }: Obstacles = {},
+): NativePlan | undefined {
   if (mode === 'off') return undefined;
-  const problem = whyNoNative() ?? obstacle;
-  if (problem === undefined) return { mode: mode ?? 'sampled', sampleBytes, library: LIBRARY };
-  if (mode !== undefined) throw new TraceError(`${problem}; use --native off`);
-  say(`${problem}: only managed memory is recorded`);
-  return undefined;
+  const problem = whyNoNative() ?? ofAll;
+  if (problem !== undefined) {
+    if (mode !== undefined) throw new TraceError(`${problem}; use --native off`);
+    say(`${problem}: only managed memory is recorded`);
+    return undefined;
+  }
+  if (mode !== undefined && ofItself !== undefined) {
+    throw new TraceError(`${ofItself}; leave out --native ${mode} to record what it starts`);
+  }
+  return { mode: mode ?? 'sampled', sampleBytes, library: LIBRARY };
 }
 
 /**
@@ -52,24 +67,27 @@ export function requireNative({ mode, sampleBytes }: NativeOptions): NativePlan 
 }
 
 /** Why no native memory can be recorded on this machine; undefined where it can. */
-export function whyNoNative(arch: string = process.arch, isBuilt = existsSync(LIBRARY)): string | undefined {
+export function whyNoNative(
+  arch: string = process.arch,
+  isBuilt = existsSync(LIBRARY) && existsSync(PRELOAD),
+): string | undefined {
   if (arch !== 'x64') return `native memory can be recorded on x64 only, this is ${arch}`;
-  if (!isBuilt) return 'the native agent was not built (that takes make and a C compiler)';
+  if (!isBuilt) return 'the native agent was not built: install make and a C compiler, then "npm run setup"';
   return undefined;
 }
 
 /**
- * The environment in which a program and its children load the agent, which writes into `directory`. The path of the library
+ * The variables with which a program and its children load the agent, which writes into `directory`. The path of the library
  * has a `$LIB` in it, which glibc's loader replaces (ld.so(8)) and that of musl does not: musl passes silently over a
  * library that it does not find, but one that it cannot link would end each such child at its start.
  */
-export function preloadEnvironment(
-  environment: NodeJS.ProcessEnv,
-  { mode, sampleBytes, library }: NativePlan,
+export function preloadVariables(
+  { mode, sampleBytes }: NativePlan,
   directory: string,
-): NodeJS.ProcessEnv {
-  const path = join(dirname(library), 'preload', '$LIB', 'libmemsurge.so');
+  before = process.env.LD_PRELOAD,
+): Record<string, string> {
+  const path = join(PRELOAD, '$LIB', 'libmemsurge.so');
   // The first library wins, so ours stands before what the user preloads.
-  const preload = [path, environment.LD_PRELOAD].filter((one) => one !== undefined && one !== '').join(':');
-  return { ...environment, LD_PRELOAD: preload, MEMSURGE_AGENT: `${mode},${sampleBytes},${directory}` };
+  const preload = [path, before].filter((one) => one !== undefined && one !== '').join(':');
+  return { LD_PRELOAD: preload, MEMSURGE_AGENT: `${mode},${sampleBytes},${directory}` };
 }

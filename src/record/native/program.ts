@@ -5,7 +5,7 @@ import { join } from 'node:path';
  * Why the agent cannot be preloaded into what `command` starts, found out before it starts; undefined where it can, and
  * where that cannot be told: a command that is not found, a file that is neither ELF nor a script.
  */
-export function whyNotPreloadable(command: string, path = process.env.PATH ?? ''): string | undefined {
+export function whyNotPreloadable(command: string, path?: string): string | undefined {
   const file = findProgram(command, path);
   const kind = file === undefined ? undefined : programKind(file);
   if (kind === undefined) return undefined;
@@ -15,6 +15,30 @@ export function whyNotPreloadable(command: string, path = process.env.PATH ?? ''
     return `native memory of programs that are linked with musl cannot be recorded, and ${kind.file} is one`;
   }
   return undefined;
+}
+
+/**
+ * Why the agent cannot begin in what `command` starts itself, though it may in what that starts in turn; undefined where it can.
+ */
+export function whyNotInItself(command: string): string | undefined {
+  const file = findProgram(command);
+  const kind = file === undefined ? undefined : programKind(file);
+  if (kind === undefined) return undefined;
+  if (kind.interpreter === '') {
+    return `native memory of statically linked programs cannot be recorded, and ${kind.file} is one`;
+  }
+  if (changesUser(kind.file)) {
+    return `native memory of set-user-id programs cannot be recorded, and ${kind.file} is one`;
+  }
+  return undefined;
+}
+
+/** The loader ignores LD_PRELOAD in a program that runs as another user or group than it was started by (ld.so(8)). */
+function changesUser(file: string): boolean {
+  const { mode, uid, gid } = statSync(file);
+  return (
+    ((mode & 0o4000) !== 0 && uid !== process.geteuid?.()) || ((mode & 0o2000) !== 0 && gid !== process.getegid?.())
+  );
 }
 
 export interface ProgramKind {
@@ -30,7 +54,7 @@ export interface ProgramKind {
 export const isMusl = ({ interpreter }: ProgramKind): boolean => /\/ld-musl-/.test(interpreter);
 
 /** Where the shell would find `command`. */
-function findProgram(command: string, path: string): string | undefined {
+export function findProgram(command: string, path = process.env.PATH ?? ''): string | undefined {
   if (command.includes('/')) return command;
   return path
     .split(':')
