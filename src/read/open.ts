@@ -110,7 +110,7 @@ async function openNettrace(path: string, { onProgress = () => {} }: OpenOptions
   const { size } = await stat(path);
   const progress = byteProgress(size, onProgress);
   progress.begin(`reading ${basename(path)}`);
-  const capture = await readNettrace(progress.counted(fileChunks(path), size)).catch((error: unknown) => {
+  const capture = await readNettrace(progress.counted(fileChunks(path), size), { size }).catch((error: unknown) => {
     throw error instanceof TraceError ? new TraceError(`${path}: ${error.message}`) : error;
   });
   const processes = mergeCaptures([capture]).map((one): ProcessInput => {

@@ -125,7 +125,9 @@ async function readStreams(
   const captures: StreamCapture[] = [];
   for (const part of process.streams) {
     try {
-      const capture = await readNettrace(progress.counted(file.stream(part), file.size(part)));
+      const capture = await readNettrace(progress.counted(file.stream(part), file.size(part)), {
+        size: file.size(part),
+      });
       captures.push(capture);
       if (capture.truncated !== undefined) warnings.addOf(process, capture.truncated);
     } catch (error) {

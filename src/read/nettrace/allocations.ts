@@ -4,6 +4,7 @@ import type { AllocationSource } from '../../trace/tables.ts';
 import { type AllocationRows, createAllocationRows } from './allocation-rows.ts';
 import { type Cursor, readPointer, readU8, readU16, readU32, readU64, readUtf16, skip, u64At, utf16 } from './bytes.ts';
 import type { RawAllocations, RawType } from './capture.ts';
+import { damaged } from './damage.ts';
 import type { EventHandler, StreamEvent } from './event.ts';
 
 /**
@@ -94,7 +95,11 @@ export function createAllocationLog(): AllocationLog {
       if (low === lastLow && high === lastHigh && to - from === lastLength) return lastRow;
       // The length of the name is part of the key: a handle can be given to another type after an unload.
       const row = handles.add(low, high, to - from);
-      if (row === types.length) types.push({ name: utf16(bytes, from, to), handle: handleOf(low, high) });
+      if (row === types.length) {
+        const name = utf16(bytes, from, to);
+        if (name.includes('\0')) damaged('a type has a name with a hole');
+        types.push({ name, handle: handleOf(low, high) });
+      }
       lastLow = low;
       lastHigh = high;
       lastLength = to - from;
@@ -172,6 +177,9 @@ export function allocationTick(version: number): EventHandler {
       type = log.type(0, 0, event.bytes, pos, pos);
     }
     const amount = version >= 2 ? u64At(view, pos + 10) : view.getUint32(pos, true);
+    // It is said twice.
+    if (amount % 0x1_0000_0000 !== view.getUint32(pos, true)) damaged('a tick states two different amounts');
+    checkBytes(amount);
     log.add(event.time, process.thread(event.thread), heap, type, process.stack(event), objectSize, amount);
   };
 }
@@ -188,6 +196,7 @@ export const allocationSampled: EventHandler = (event, process) => {
   const high = pointerSize === 8 ? view.getInt32(pos + 10, true) : 0;
   const type = log.type(view.getInt32(pos + 6, true), high, event.bytes, nameAt, nameEnd);
   const size = u64At(view, sizeAt);
+  checkBytes(size);
   const heap = HEAP_OF_KIND[view.getUint32(pos, true)] ?? NO_HEAP;
   log.add(event.time, process.thread(event.thread), heap, type, process.stack(event), size, size);
 };
@@ -207,6 +216,7 @@ export const sampledObject: EventHandler = (event, process) => {
   const countAt = typeAt + pointerSize;
   const type = log.typeByHandle(view.getInt32(typeAt, true), pointerSize === 8 ? view.getInt32(typeAt + 4, true) : 0);
   const amount = u64At(view, countAt + 4);
+  checkBytes(amount);
   const count = Math.max(1, view.getUint32(countAt, true));
   if (count > 1) log.sawSeveral();
   const size = amount / count;
@@ -236,6 +246,14 @@ export const bulkType: EventHandler = (event, process) => {
 function readHandles(c: Cursor): number[] {
   const count = Math.min(readU32(c), Math.floor((c.end - c.pos) / 8));
   return Array.from({ length: count }, () => readPointer(c, 8));
+}
+
+/** Programs have addresses of 47 bits. */
+const MAX_BYTES = 2 ** 47;
+
+/** The runtime never states nothing, nor more than there can be: a stream that does has a hole. */
+function checkBytes(bytes: number): void {
+  if (bytes === 0 || bytes > MAX_BYTES) damaged(`an allocation of ${bytes} bytes`);
 }
 
 /** End of a name (before its terminator) that `tail` bytes follow; found without looking at the name. */

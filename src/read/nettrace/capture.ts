@@ -13,7 +13,7 @@ export interface StreamCapture {
   /** Monotonic time of the session's start, ns, and the same moment in ms since 1970. */
   readonly startTime: number;
   readonly startedAt: number;
-  /** Time of the last event or sequence point, ns. */
+  /** Time of the last event, ns, or of a sequence point that more came behind. */
   readonly endTime: number;
   /** Events decoded (metadata events not counted) and events lost, from gaps in the sequence numbers. */
   readonly events: number;

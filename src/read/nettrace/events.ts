@@ -1,6 +1,18 @@
-import { i64At, readVarInt64Bits, readVarUint32, readVarUint64, u64At } from './bytes.ts';
+import { i64At } from './bytes.ts';
 import { damaged } from './damage.ts';
 import type { StreamEvent } from './event.ts';
+import {
+  beginRows,
+  createRow,
+  type EventRow,
+  inlineStack,
+  type ReadRow,
+  readCompressedRow,
+  readCompressedRow6,
+  readFullRow,
+  readFullRow6,
+  readNetperfRow,
+} from './rows.ts';
 import type { Sequences } from './sequence.ts';
 
 /** What the event blocks feed. The event's payload is [event.pos, event.end) when `emit` is called. */
@@ -12,174 +24,129 @@ export interface EventSink {
   emit(metadataId: number, thread: number): void;
   /** The payload of a metadata event. */
   define(): void;
+  isDefined(metadataId: number): boolean;
+  /** Ticks before which no more events can come: the latest sequence point, or −Infinity. */
+  readonly earliest: number;
 }
-
-/** Flags of a compressed header. */
-const METADATA_ID = 1;
-const CAPTURE_THREAD = 2;
-const THREAD = 4;
-const STACK = 8;
-const ACTIVITY = 16;
-const RELATED_ACTIVITY = 32;
-const PAYLOAD_SIZE = 128;
 
 /**
  * Reads the rows of an event block or (up to version 5) a metadata block in [from, to). Up to `available` of it is there:
  * a cut block gives the rows that are complete.
  *
- * Block: i16 header size, i16 flags (1: compressed row headers), two i64 of time, rows. A compressed header gives only
- * what differs from the row before (perfview NetTraceFormat_v5.md, "Header compression"; NetTraceFormat.md for 6, where
- * label list ids take the place of the two activity ids).
+ * Block: i16 header size, i16 flags (1: compressed row headers), two i64 of time (of the earliest and the latest row), rows.
+ *
+ * There is no checksum, so that a block is believed when all that it says twice agrees, and nothing of it is taken before
+ * that is known: rows end where the block ends, their times are those of the header and not before the last sequence
+ * point, and what they are was defined.
  */
 export function readEventBlock(sink: EventSink, version: number, from: number, to: number, available: number): void {
   const { view } = sink.event;
-  if (from + 4 > Math.min(to, available)) {
-    incomplete(to, available);
+  const isWhole = available >= to;
+  if (from + 20 > Math.min(to, available)) {
+    if (isWhole) damaged('an event block is too short');
     return;
   }
   const rows = from + view.getUint16(from, true);
+  if (rows < from + 20 || rows > to) damaged('an event block begins with a header of impossible size');
   const compressed = (view.getUint16(from + 2, true) & 1) !== 0;
-  if (rows < from + 4 || rows > to) damaged('an event block begins with a header of impossible size');
-  if (compressed) readCompressedRows(sink, version, rows, to, available);
-  else readFullRows(sink, version, rows, to, available);
+  const readRow =
+    version >= 6 ? (compressed ? readCompressedRow6 : readFullRow6) : compressed ? readCompressedRow : readFullRow;
+  const found = checkRows(sink, readRow, rows, to, available);
+  checkTimes(found, i64At(view, from + 4), i64At(view, from + 12), version < 6 && isWhole);
+  if (found.first < sink.earliest - ROUNDING * Math.abs(sink.earliest))
+    damaged('an event is older than the sequence point before it');
+  emitRows(sink, readRow, rows, found.end, version < 6, isWhole);
 }
 
-/** A row reaches beyond what is there: normal in a cut block, damage in a whole one. */
-function incomplete(to: number, available: number): void {
-  if (available >= to) damaged('an event reaches beyond its block');
+/** Rows of a netperf 3 block, which has no header. They are in the order of their times, and define metadata on their way. */
+export function readNetperfBlock(sink: EventSink, from: number, to: number, available: number): void {
+  const { end } = checkRows(sink, readNetperfRow, from, to, available);
+  emitRows(sink, readNetperfRow, from, end, true, available >= to);
 }
 
-function readCompressedRows(sink: EventSink, version: number, from: number, to: number, available: number): void {
-  const { event, sequences, nsPerTick } = sink;
-  const { bytes } = event;
+interface Found {
+  /** Ticks of the earliest and the latest row. */
+  first: number;
+  last: number;
+  /** End of the last complete row. */
+  end: number;
+}
+
+const row: EventRow = createRow();
+
+function checkRows(sink: EventSink, readRow: ReadRow, from: number, to: number, available: number): Found {
+  const { event } = sink;
   const limit = Math.min(to, available);
-  let metadataId = 0;
-  let sequence = 0;
-  let capture = 0;
-  let captureRow = -1;
-  let thread = 0;
-  let payloadSize = 0;
-  // Times are a base plus an offset, so that rounding beyond 2^53 happens once and does not add up over the deltas.
-  let base = 0;
-  let offset = 0;
-  event.stackId = 0;
-  let at = from;
-  while (at < limit) {
-    const flags = bytes[at];
-    event.pos = at + 1;
-    const before = sequence;
-    if (flags & METADATA_ID) metadataId = readVarUint32(event);
-    if (flags & CAPTURE_THREAD) {
-      sequence = (sequence + readVarUint32(event)) >>> 0;
-      capture = readVarUint64(event);
-      readVarUint32(event);
-    }
-    const isMetadata = metadataId === 0 && version < 6;
-    if (!isMetadata) sequence = (sequence + 1) >>> 0;
-    if (flags & THREAD) thread = readVarUint64(event);
-    if (flags & STACK) event.stackId = readVarUint32(event);
-    const delta = readVarInt64Bits(event);
-    if (at === from) base = delta;
-    else offset += delta;
-    if (version >= 6) {
-      if (flags & ACTIVITY) readVarUint32(event);
-    } else {
-      if (flags & ACTIVITY) event.pos += 16;
-      if (flags & RELATED_ACTIVITY) event.pos += 16;
-    }
-    if (flags & PAYLOAD_SIZE) payloadSize = readVarUint32(event);
-    at = event.pos + payloadSize;
-    if (at > limit) {
-      sequence = before;
-      incomplete(to, available);
+  const found: Found = { first: Number.POSITIVE_INFINITY, last: Number.NEGATIVE_INFINITY, end: from };
+  const inOrder = readRow === readNetperfRow;
+  const definedHere = new Set<number>();
+  let earliest = inOrder ? sink.earliest : Number.NEGATIVE_INFINITY;
+  event.end = limit;
+  beginRows(row);
+  while (found.end < limit) {
+    readRow(row, event, found.end);
+    if (row.next > limit) {
+      // A row reaches beyond what is there: normal in a cut block, damage in a whole one.
+      if (available >= to) damaged('an event reaches beyond its block');
       break;
     }
-    event.end = at;
-    if (isMetadata) {
+    if (inOrder && row.metadataId === 0) definedHere.add(event.view.getUint32(row.from, true));
+    else if (!sink.isDefined(row.metadataId) && !definedHere.has(row.metadataId))
+      damaged('an event is of a kind that was not defined');
+    const time = row.base + row.offset;
+    if (time < earliest && row.metadataId !== 0) damaged('an event is older than the one before it');
+    if (inOrder && row.metadataId !== 0) earliest = time;
+    if (time < found.first) found.first = time;
+    if (time > found.last) found.last = time;
+    found.end = row.next;
+  }
+  return found;
+}
+
+/** Times of more than 2^53 ticks are rounded. */
+const ROUNDING = 2 ** -51;
+
+function checkTimes(found: Found, first: number, last: number, exactly: boolean): void {
+  if (found.last === Number.NEGATIVE_INFINITY) return;
+  const off = ROUNDING * Math.abs(last);
+  const isWithin = found.first >= first - off && found.last <= last + off;
+  const isSame = found.first <= first + off && found.last >= last - off;
+  if (!isWithin || (exactly && !isSame)) damaged('the times of a block are not those of its events');
+}
+
+/** Hands over the rows in [from, to), which are whole. Gaps are counted where the block `isWhole`: only then it was checked. */
+function emitRows(
+  sink: EventSink,
+  readRow: ReadRow,
+  from: number,
+  to: number,
+  zeroDefines: boolean,
+  isWhole: boolean,
+): void {
+  const { event, sequences, nsPerTick } = sink;
+  const isNetperf = readRow === readNetperfRow;
+  // The numbers of a run of rows of one thread go up by one: only its ends are looked up.
+  let captureRow = -1;
+  beginRows(row);
+  for (let at = from; at < to; at = row.next) {
+    const before = row.sequence;
+    event.end = to;
+    readRow(row, event, at);
+    event.pos = row.from;
+    event.end = row.to;
+    if (row.metadataId === 0 && zeroDefines) {
       sink.define();
       continue;
     }
-    if (flags & CAPTURE_THREAD) {
+    event.stackId = row.stackId;
+    event.time = (row.base + row.offset) * nsPerTick;
+    if (row.isCaptured && isWhole) {
       if (captureRow >= 0) sequences.setLast(captureRow, before);
-      captureRow = sequences.rowOf(capture);
-      sequences.seen(captureRow, sequence);
+      captureRow = sequences.rowOf(row.capture);
+      sequences.seen(captureRow, row.sequence, event.time);
     }
-    event.time = (base + offset) * nsPerTick;
-    sink.emit(metadataId, thread);
+    if (isNetperf) [event.stackFrom, event.stackTo] = inlineStack(event, row);
+    sink.emit(row.metadataId, row.thread);
   }
-  if (captureRow >= 0) sequences.setLast(captureRow, sequence);
-}
-
-/** Row with a full header: its size without this field, ids, times, up to version 5 two GUIDs, payload; aligned to 4 bytes. */
-function readFullRows(sink: EventSink, version: number, from: number, to: number, available: number): void {
-  const { event, sequences } = sink;
-  const { view } = event;
-  const limit = Math.min(to, available);
-  const header = version >= 6 ? 52 : 80;
-  let at = from;
-  while (at < limit) {
-    if (at + header > limit) break;
-    const next = at + 4 + view.getUint32(at, true);
-    const payload = at + header;
-    const end = payload + view.getUint32(payload - 4, true);
-    if (next > limit || end > limit) break;
-    if (end > next) damaged('an event is larger than its row');
-    const metadataId = view.getUint32(at + 4, true) & 0x7fff_ffff;
-    event.pos = payload;
-    event.end = end;
-    event.stackId = view.getUint32(at + 32, true);
-    if (metadataId === 0 && version < 6) sink.define();
-    else {
-      sequences.seen(sequences.rowOf(u64At(view, at + 20)), view.getUint32(at + 8, true));
-      event.time = i64At(view, at + 36) * sink.nsPerTick;
-      sink.emit(metadataId, u64At(view, at + 12));
-    }
-    at = version >= 6 ? next : next + (-(next - from) & 3);
-  }
-  if (at < limit) incomplete(to, available);
-}
-
-/**
- * Rows of a netperf 3 block (perfview EventSerialization.md): i32 size without this field, i32 metadata id, i32 thread,
- * i64 time, two GUIDs, i32 payload size, payload padded to 4 bytes, i32 stack size, addresses.
- */
-export function readNetperfBlock(sink: EventSink, from: number, to: number, available: number): void {
-  const { event } = sink;
-  const { view } = event;
-  const limit = Math.min(to, available);
-  const header = 56;
-  let at = from;
-  while (at < limit) {
-    if (at + header + 4 > limit) break;
-    const next = at + 4 + view.getUint32(at, true);
-    const payload = at + header;
-    const size = view.getUint32(payload - 4, true);
-    if (next > limit) break;
-    if (payload + size + 4 > next) damaged('an event is larger than its row');
-    setInlineStack(event, payload, size, next);
-    event.pos = payload;
-    event.end = payload + size;
-    const metadataId = view.getUint32(at + 4, true);
-    if (metadataId === 0) sink.define();
-    else {
-      event.time = i64At(view, at + 12) * sink.nsPerTick;
-      sink.emit(metadataId, view.getUint32(at + 8, true));
-    }
-    at = next + (-(next - from) & 3);
-  }
-  if (at < limit) incomplete(to, available);
-}
-
-/** The stack follows the payload at once or, where the payload's size is not a multiple of 4, after padding. */
-function setInlineStack(event: StreamEvent, payload: number, payloadSize: number, next: number): void {
-  event.stackFrom = event.stackTo = 0;
-  for (const at of [payload + payloadSize, payload + ((payloadSize + 3) & ~3)]) {
-    if (at + 4 > next) return;
-    const size = event.view.getUint32(at, true);
-    const excess = next - (at + 4 + size);
-    if (excess < 0 || excess > 3) continue;
-    event.stackFrom = at + 4;
-    event.stackTo = at + 4 + size;
-    return;
-  }
+  if (captureRow >= 0) sequences.setLast(captureRow, row.sequence);
 }

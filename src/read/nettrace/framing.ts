@@ -147,6 +147,7 @@ function readObject(container: Container, c: Cursor, offset: number, unit: Unit)
   const name = utf8(bytes, nameAt, nameAt + nameLength);
   unit.version = view.getUint32(start + 3, true);
   unit.kind = OBJECT_KINDS.get(name) ?? 'other';
+  if (unit.kind === 'other' && isMisspelt(name)) damaged('the name of a block is damaged');
   if (unit.kind === 'trace') {
     checkVersion(container, unit.version);
     unit.from = body;
@@ -164,6 +165,12 @@ function readObject(container: Container, c: Cursor, offset: number, unit: Unit)
   unit.next = unit.to + 1;
   if (unit.next <= c.end && bytes[unit.to] !== END_OBJECT) damaged('a block does not end where it says');
   return true;
+}
+
+/** A block of a kind that is new would not be called almost like one that is known. */
+function isMisspelt(name: string): boolean {
+  const differences = (known: string) => [...known].filter((character, i) => character !== name[i]).length;
+  return [...OBJECT_KINDS.keys()].some((known) => known.length === name.length && differences(known) <= 2);
 }
 
 function isBegin(tag: number): boolean {

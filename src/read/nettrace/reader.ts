@@ -6,6 +6,8 @@ import { type Container, MAX_BLOCK_BYTES, readMagic, readUnit, type Unit } from 
 import { createStream, type Stream } from './stream.ts';
 
 export interface NettraceOptions {
+  /** Bytes of the whole stream where that is known: damage is then told with its share. */
+  readonly size?: number;
   /** Keep only `progress`: no table grows. For watching a long recording live. */
   readonly summaryOnly?: boolean;
 }
@@ -49,6 +51,7 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
   /** Why reading ended: the end mark, or the sentence for `truncated`. */
   let finished = false;
   let damage: string | undefined;
+  let isDamaged = false;
   /** Bytes before the unit at hand, and the incomplete unit itself. */
   let consumed = 0;
   let pending: Uint8Array = new Uint8Array(0);
@@ -126,7 +129,8 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
       const what = error instanceof DamagedStream ? error.message : 'a value lies outside its block';
       if (stream === undefined)
         throw new TraceError(`the stream is damaged in its header (${what}): nothing can be read.`);
-      damage = `The stream is damaged near byte ${consumed} (${what}): what came before is kept.`;
+      isDamaged = true;
+      damage = damageText(consumed, options.size, stream.seconds(), what);
       finished = true;
     }
     stream?.update(progress);
@@ -157,9 +161,16 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
         });
         finished = true;
       }
-      return known.finish(damage);
+      return known.finish(damage, isDamaged);
     },
   };
+}
+
+/** Where the stream ends to be one, and what that means for the figures. */
+function damageText(at: number, size: number | undefined, seconds: number, what: string): string {
+  const share = size ? ` (${((100 * at) / size).toFixed(1)} % of it)` : '';
+  const time = `${seconds.toFixed(3)} s after its start`;
+  return `The stream is damaged at byte ${at}${share}, ${time} (${what}): what came before is kept, what came after is in no figure.`;
 }
 
 /**

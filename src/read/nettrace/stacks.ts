@@ -2,6 +2,7 @@ import { float64Column, int32Column } from '../../trace/columns.ts';
 import { createKeyIndex } from '../../trace/keys.ts';
 import { NONE } from '../../trace/tables.ts';
 import type { RawStacks } from './capture.ts';
+import { damaged } from './damage.ts';
 
 /** Call stacks as a trie of code addresses, and the stack ids that are valid at the moment. */
 export interface Stacks {
@@ -12,14 +13,17 @@ export interface Stacks {
   /** States that ids `first`, `first` + 1, … are the rows that follow through {@link Stacks.define}. */
   beginBlock(first: number): void;
   define(row: number): void;
-  /** Trie row of a stack id, NONE when it is 0 or not valid here. */
+  /**
+   * Trie row of a stack id, NONE when it is 0 or not valid here.
+   * @throws DamagedStream when it is not valid here and `isStrict`
+   */
   rowOf(id: number): number;
   /** Forgets all ids: they are only valid between two sequence points. */
   forgetIds(): void;
   finish(): RawStacks;
 }
 
-export function createStacks(pointerSize: number): Stacks {
+export function createStacks(pointerSize: number, isStrict = false): Stacks {
   const index = createKeyIndex();
   const prefixes = int32Column();
   const addresses = float64Column();
@@ -75,7 +79,9 @@ export function createStacks(pointerSize: number): Stacks {
         else high = half;
       }
       const range = ranges[low];
-      return range !== undefined && id >= range.first ? rows.data[range.offset + id - range.first] : NONE;
+      if (range !== undefined && id >= range.first) return rows.data[range.offset + id - range.first];
+      if (isStrict) damaged('an event has a stack that is not there');
+      return NONE;
     },
     forgetIds,
     finish() {

@@ -1,4 +1,3 @@
-import { TraceError } from '../../trace/errors.ts';
 import {
   type Cursor,
   cursorOver,
@@ -15,6 +14,7 @@ import { damaged } from './damage.ts';
 import type { EventDefinition, StreamEvent } from './event.ts';
 import { type EventSink, readEventBlock, readNetperfBlock } from './events.ts';
 import type { Container, Unit } from './framing.ts';
+import { readTraceBlock, readTraceObject } from './header.ts';
 import { readMetadataEvent, readMetadataRow } from './metadata.ts';
 import { createProcessState, type ProcessState } from './process.ts';
 import { createSequences } from './sequence.ts';
@@ -24,15 +24,20 @@ import { createStacks } from './stacks.ts';
 export interface Stream {
   /** Reads a unit of which the bytes before `available` are there. */
   read(unit: Unit, bytes: Uint8Array, view: DataView, available: number): void;
+  /** Seconds from the stream's beginning to its last event; 0 without one. */
+  seconds(): number;
   update(progress: { events: number; eventsLost: number; gcHeapBytes: number; lastEventTime: number }): void;
-  finish(truncated: string | undefined): StreamCapture;
+  /** `truncated` says why the stream ends before its end; when it `isDamaged`, what only its last part says is not counted. */
+  finish(truncated: string | undefined, isDamaged: boolean): StreamCapture;
 }
 
 export function createStream(container: Container, traceUnit: Unit, c: Cursor, summaryOnly: boolean): Stream {
   const { version } = traceUnit;
   const header = version >= 6 ? readTraceBlock(c, traceUnit) : readTraceObject(c, traceUnit.from);
   const { pointerSize, nsPerTick } = header;
-  const stacks = createStacks(pointerSize);
+  // Up to version 5 the runtime is the only writer: it names no stack and writes no address that is not there.
+  const isRuntime = version < 6;
+  const stacks = createStacks(pointerSize, isRuntime);
   const sequences = createSequences();
   const event: StreamEvent = {
     ...cursorOver(),
@@ -45,8 +50,12 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
     padded: version < 4,
   };
   let events = 0;
-  /** Time of the last event, ns: a field, since a variable of a closure would be a new object on every change. */
-  const last = { time: Number.NEGATIVE_INFINITY };
+  /**
+   * Time of the last event, ns, and the ticks of the latest sequence point (netperf has none, but its events are in
+   * order): fields, since a variable of a closure would be a new object on every change.
+   */
+  const last = { time: Number.NEGATIVE_INFINITY, point: Number.NEGATIVE_INFINITY };
+  const isNetperf = container === 'netperf';
 
   const processes = new Map<number, ProcessState>();
   const processOf = (pid: number): ProcessState => {
@@ -65,6 +74,8 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
   let definitions: EventDefinition[] = [];
   const allDefinitions: EventDefinition[] = [];
   const define = (found: { metadataId: number; definition: EventDefinition }): void => {
+    const isProvider = /^[^\0-\x1f]+$/.test(found.definition.provider);
+    if (found.metadataId === 0 || !isProvider) damaged('a kind of event is defined without a provider');
     definitions[found.metadataId] = found.definition;
     allDefinitions.push(found.definition);
   };
@@ -76,11 +87,14 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
       define(readMetadataEvent(event, summaryOnly));
     },
     nsPerTick,
+    get earliest() {
+      return isNetperf ? last.time / nsPerTick : last.point;
+    },
+    isDefined: (metadataId) => (metadataId === 0 ? version < 6 : definitions[metadataId] !== undefined),
     emit(metadataId, thread) {
       events++;
       if (event.time > last.time) last.time = event.time;
       const definition = definitions[metadataId];
-      if (definition === undefined) return;
       definition.count++;
       if (definition.handler === undefined) return;
       if (version < 6) {
@@ -96,24 +110,35 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
 
   const readStacks = (from: number, to: number): void => {
     const { view } = event;
-    if (summaryOnly || to - from < 8) return;
+    if (to - from < 8) damaged('a block of stacks is too short');
+    const count = view.getUint32(from + 4, true);
+    checkStacks(view, from + 8, to, count, pointerSize, isRuntime);
+    if (summaryOnly) return;
     stacks.beginBlock(view.getUint32(from, true));
-    let at = from + 8;
-    for (let left = view.getUint32(from + 4, true); left > 0 && at + 4 <= to; left--) {
+    for (let at = from + 8; at < to; ) {
       const end = at + 4 + view.getUint32(at, true);
-      if (end > to) damaged('a stack reaches beyond its block');
       stacks.define(stacks.intern(view, at + 4, end));
       at = end;
     }
   };
 
+  /** All events before it are older, all behind it younger: what it says is believed when the next block agrees. */
+  const beginPoint = (ticks: number): void => {
+    const time = ticks * nsPerTick;
+    if (time < last.time * (1 - ROUNDING)) damaged('a sequence point is older than the events before it');
+    last.time = Math.max(last.time, last.point * nsPerTick);
+    last.point = ticks;
+    sequences.settle();
+    stacks.forgetIds();
+    for (const { allocations } of processes.values()) allocations.settle();
+  };
+
   const readSequencePoint = (from: number, to: number): void => {
     if (to - from < 12) damaged('a sequence point is too short');
     const { view } = event;
-    last.time = Math.max(last.time, i64At(view, from) * nsPerTick);
-    stacks.forgetIds();
-    for (const { allocations } of processes.values()) allocations.settle();
+    beginPoint(i64At(view, from));
     if (version < 6) {
+      if (from + 12 + 12 * view.getUint32(from + 8, true) !== to) damaged('a sequence point has no end');
       for (let at = from + 12; at + 12 <= to; at += 12)
         sequences.reached(u64At(view, at), view.getUint32(at + 8, true));
       return;
@@ -130,6 +155,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
 
   const readMetadataBlock = (from: number, to: number): void => {
     let at = from + 2 + event.view.getUint16(from, true);
+    if (at > to) damaged('a metadata block begins with a header of impossible size');
     while (at + 2 <= to) {
       const end = at + 2 + event.view.getUint16(at, true);
       if (end > to) damaged('a metadata row reaches beyond its block');
@@ -182,6 +208,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
       else if (kind === 'threads') readThreads(from, to);
       else if (kind === 'remove-threads') readRemovedThreads(from, to);
     },
+    seconds: () => Math.max(0, (last.time - header.startTicks * nsPerTick) / 1e9),
     update(progress) {
       progress.events = events;
       progress.eventsLost = sequences.lost;
@@ -192,7 +219,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
       }
       progress.gcHeapBytes = heap;
     },
-    finish(truncated) {
+    finish(truncated, isDamaged) {
       const rawStacks = stacks.finish();
       return {
         format: container === 'netperf' ? 'netperf' : 'nettrace',
@@ -202,7 +229,7 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
         startedAt: header.startedAt,
         endTime: Math.max(header.startTicks * nsPerTick, last.time),
         events,
-        eventsLost: sequences.lost,
+        eventsLost: isDamaged ? sequences.lostForSure : sequences.lost,
         eventCounts: countEvents(allDefinitions),
         truncated,
         // In version 6 every thread may name its process, and then nothing belongs to the one without an id.
@@ -214,50 +241,22 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
   };
 }
 
-interface TraceHeader {
-  startedAt: number;
-  startTicks: number;
-  nsPerTick: number;
-  pointerSize: 4 | 8;
-  pid: number;
-}
+/** Times of more than 2^53 ns are rounded. */
+const ROUNDING = 2 ** -51;
 
-/** Date (8 × i16: year, month, day of week, day, …), i64 ticks, i64 frequency, i32 pointer size; the same up to version 6. */
-function readTraceStart(view: DataView, at: number): Omit<TraceHeader, 'pid'> {
-  const [year, month, , day, hour, minute, second, ms] = Array.from({ length: 8 }, (_, i) =>
-    view.getInt16(at + 2 * i, true),
-  );
-  const frequency = i64At(view, at + 24);
-  const pointerSize = view.getInt32(at + 32, true);
-  if (!(frequency > 0))
-    throw new TraceError(`the stream states a clock of ${frequency} ticks per second: it is damaged.`);
-  if (pointerSize !== 4 && pointerSize !== 8) {
-    throw new TraceError(`the stream states pointers of ${pointerSize} bytes: it is damaged.`);
+/** Stacks are believed when they fill their block, and none has an address of nothing. */
+function checkStacks(view: DataView, from: number, to: number, count: number, size: 4 | 8, isRuntime: boolean): void {
+  let at = from;
+  for (let left = count; left > 0; left--) {
+    if (at + 4 > to) damaged('a block of stacks holds fewer than it says');
+    const end = at + 4 + view.getUint32(at, true);
+    if (end > to || (end - at - 4) % size !== 0) damaged('a stack reaches beyond its block');
+    for (at += 4; at < end; at += size) {
+      const isNothing = view.getUint32(at, true) === 0 && (size === 4 || view.getUint32(at + 4, true) === 0);
+      if (isNothing && isRuntime) damaged('a stack has an address of nothing');
+    }
   }
-  return {
-    startedAt: Date.UTC(year, month - 1, day, hour, minute, second, ms),
-    startTicks: i64At(view, at + 16),
-    nsPerTick: 1e9 / frequency,
-    pointerSize,
-  };
-}
-
-/** Then i32 process id, i32 processors, i32 sampling rate. */
-function readTraceObject(c: Cursor, from: number): TraceHeader {
-  return { ...readTraceStart(c.view, from), pid: c.view.getInt32(from + 36, true) };
-}
-
-/** Then i32 count of key-value pairs; the process id is one of them where there is one process. */
-function readTraceBlock(c: Cursor, unit: Unit): TraceHeader {
-  if (unit.to - unit.from < 40) damaged('the description of the trace is too short');
-  const pairs = cursorOver(c.bytes, unit.from + 40, unit.to);
-  let pid = 0;
-  for (let left = c.view.getUint32(unit.from + 36, true); left > 0 && pairs.pos < pairs.end; left--) {
-    const key = readVarString(pairs);
-    const value = readVarString(pairs);
-    if (key === 'ProcessId' && Number.isSafeInteger(Number(value))) pid = Number(value);
-  }
-  return { ...readTraceStart(c.view, unit.from), pid };
+  if (at !== to) damaged('a block of stacks holds more than it says');
 }
 
 /** A row of a thread block: varuint64 index, then entries: u8 kind 1 name, 2 process id, 3 thread id, 4 key and value. */

@@ -3,22 +3,12 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createNettraceReader } from '../../../src/read/nettrace/index.ts';
 import { TraceError } from '../../../src/trace/errors.ts';
+import { random } from '../../support/random.ts';
 import { FORMATS, nameOf, STACKS, type Tick, TYPE_NAMES, tickStream } from './streams.ts';
 
 /** What reading one small damaged stream may allocate beside its own bytes. */
 const MEMORY_LIMIT = 8 * 2 ** 20;
 const RUNS_PER_STREAM = 1000;
-
-/** A small generator (mulberry32), so that a failure can be repeated from its seed. */
-function random(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b_79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) % below;
-  };
-}
 
 /** A copy with bytes changed, removed, repeated or cut off. */
 function mutate(bytes: Uint8Array, next: (below: number) => number): Uint8Array {

@@ -140,8 +140,8 @@ export function createWriter(options: WriterOptions) {
     body
       .u16(20)
       .u16(compressed ? 1 : 0)
-      .u64(0)
-      .u64(0);
+      .u64(Math.min(...events.map(({ time }) => time)))
+      .u64(Math.max(...events.map(({ time }) => time)));
     if (!compressed) for (const event of events) fullRow(body, event, isMetadata);
     else compressedRows(body, events, isMetadata);
     return body.done();

@@ -22,7 +22,7 @@ const tick: fc.Arbitrary<Tick> = fc.record({
   ),
   thread: fc.integer({ min: 1, max: 4 }),
   kind: fc.integer({ min: 0, max: 2 }),
-  amount: fc.integer({ min: 0, max: 2 ** 32 - 1 }),
+  amount: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
   type: fc.integer({ min: 0, max: TYPE_NAMES.length - 1 }),
   size: fc.integer({ min: 0, max: 2 ** 40 }),
   stack: fc.integer({ min: 0, max: STACKS.length }),

@@ -60,8 +60,12 @@ export function numbered(rows: readonly Omit<EventRow, 'sequence' | 'capture'>[]
   });
 }
 
-/** A stream of allocation ticks (version 4 of the event), `perBlock` to a block, a sequence point after every other block. */
-export function tickStream(format: WriterOptions, ticks: readonly Tick[], perBlock = 7): Uint8Array {
+/**
+ * A stream of allocation ticks (version 4 of the event), `perBlock` to a block, a sequence point after every other block.
+ * As in a real stream the order of the ticks is kept only between two sequence points (netperf: not at all).
+ */
+export function tickStream(format: WriterOptions, given: readonly Tick[], perBlock = 7): Uint8Array {
+  const ticks = betweenPoints(given, format.version === 3 ? 1 : 2 * perBlock);
   const writer = createWriter(format);
   writer.define(1, RUNTIME, 10, 4);
   writer.define(2, 'Demo', 1, 0, 'Plain');
@@ -83,7 +87,7 @@ export function tickStream(format: WriterOptions, ticks: readonly Tick[], perBlo
   );
   for (let at = 0; at < rows.length; at += perBlock) {
     if ((at / perBlock) % 2 === 0) {
-      if (at > 0) writer.sequencePoint(START.ticks, []);
+      if (at > 0) writer.sequencePoint(Math.max(...rows.slice(0, at).map((row) => row.time)), []);
       writer.stacks(1, STACKS);
     }
     writer.events(rows.slice(at, at + perBlock));
@@ -91,6 +95,14 @@ export function tickStream(format: WriterOptions, ticks: readonly Tick[], perBlo
   }
   writer.end();
   return writer.bytes();
+}
+
+/** Sorted by time, but for the order within every `count` of them. */
+function betweenPoints(ticks: readonly Tick[], count: number): Tick[] {
+  const order = ticks.map((_, i) => i).sort((a, b) => ticks[a].time - ticks[b].time || a - b);
+  const regions: number[][] = [];
+  for (let at = 0; at < order.length; at += count) regions.push(order.slice(at, at + count).sort((a, b) => a - b));
+  return regions.flat().map((i) => ticks[i]);
 }
 
 /** The allocations of a capture's first process, in words. */
