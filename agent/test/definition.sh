@@ -15,13 +15,18 @@ cat >"$scratch/program.c" <<'SOURCE'
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#ifdef TAKES_DLSYM
+static void *(*volatile look)(void *, const char *);
+#define find (look = dlsym, look)
+#else
+#define find dlsym
+#endif
 void *volatile taken[8];
 int main(void) {
-  void *const addresses[] = {(void *)malloc, (void *)free, (void *)calloc, (void *)realloc, (void *)dlsym, (void *)mmap, (void *)munmap};
-  for (int i = 0; i < 7; i++) taken[i] = addresses[i];
+  void *const addresses[] = {(void *)malloc, (void *)free, (void *)calloc, (void *)realloc, (void *)mmap, (void *)munmap};
+  for (int i = 0; i < 6; i++) taken[i] = addresses[i];
   void *(*take)(size_t) = (void *(*)(size_t))taken[0];
-  void *(*look)(void *, const char *) = (void *(*)(void *, const char *))taken[4];
-  void *(*found)(size_t) = (void *(*)(size_t))look(RTLD_DEFAULT, "malloc");
+  void *(*found)(size_t) = (void *(*)(size_t))find(RTLD_DEFAULT, "malloc");
   for (int i = 0; i < 1000; i++) taken[7] = i % 2 == 0 ? take(1000) : found(1000);
   return found != take;
 }
@@ -37,6 +42,7 @@ SOURCE
 printf 'int nothing;\n' >"$scratch/nothing.c"
 compile="${CC:-cc} -O1 -g"
 $compile -no-pie -fno-pie -o "$scratch/fixed" "$scratch/program.c" -ldl
+$compile -no-pie -fno-pie -DTAKES_DLSYM -o "$scratch/fixed-dlsym" "$scratch/program.c" -ldl
 $compile -pie -fPIE -o "$scratch/movable" "$scratch/program.c" -ldl
 $compile -shared -fPIC -fno-builtin -o "$scratch/other.so" "$scratch/other.c"
 $compile -shared -fPIC -fno-builtin -Wl,--hash-style=sysv -o "$scratch/sysv.so" "$scratch/other.c"
@@ -53,7 +59,7 @@ expect() {
   [ "$live" = "$2" ] || fail "$3 with $4: $live bytes seen, not $2"
 }
 
-for program in fixed movable; do
+for program in fixed fixed-dlsym movable; do
   expect 0 1000000 $program "$agent"
   expect 0 1000000 $program "$scratch/nothing.so $agent"
   expect 0 1000000 $program "$agent $scratch/other.so"
