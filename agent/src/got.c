@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 
 #include "arch.h"
+#include "definition.h"
 #include "loader.h"
 #include "memory.h"
 #include "real.h"
@@ -233,13 +234,8 @@ static bool is_ours(const void *address) {
 }
 
 void *got_find(const char *name) {
-  void *found = real_dlsym(RTLD_DEFAULT, name);
-  if (found == NULL) return NULL;
-  Dl_info info;
-  const ElfW(Sym) *symbol = NULL;
-  /* A program at a fixed address gives its jump table's entry for a function's address; preloaded, we find ourselves. */
-  bool jumps = dladdr1(found, &info, (void **)&symbol, RTLD_DL_SYMENT) != 0 && symbol != NULL && symbol->st_shndx == SHN_UNDEF;
-  return jumps || is_ours(found) ? real_dlsym(RTLD_NEXT, name) : found;
+  void *found = definition_first(name);
+  return found != NULL && is_ours(found) ? real_dlsym(RTLD_NEXT, name) : found;
 }
 
 void got_refresh(void) {

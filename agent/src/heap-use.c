@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "definition.h"
 #include "real.h"
 
 /* struct mallinfo2, which older headers do not have. */
@@ -20,7 +21,7 @@ static const void *module_of(const void *address) {
 static bool is_in_libc(const void *address) { return module_of(address) == module_of((const void *)abort); }
 
 uint64_t heap_in_use(void) {
-  void *found = real_dlsym(RTLD_DEFAULT, "mallinfo2");
+  void *found = definition_first("mallinfo2");
   if (found == NULL || !is_in_libc(found) || !is_in_libc((const void *)real.malloc)) return 0;
   struct heap_counts (*count)(void);
   memcpy(&count, &found, sizeof count);

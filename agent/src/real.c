@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "arch.h"
+#include "definition.h"
 #include "hooks.h"
 #include "lock.h"
 
@@ -142,7 +143,7 @@ void real_resolve(void) {
       void *found = find(&hooks[i]);
       if (found != NULL) *hooks[i].real = found;
     }
-    shadowed = preloaded && real_dlsym(RTLD_DEFAULT, "malloc") != hooks[0].hook;
+    shadowed = preloaded && definition_first("malloc") != hooks[0].hook;
     const char *known = real_dlsym(RTLD_DEFAULT, "__libc_single_threaded");
     if (known != NULL) single_threaded = known;
   }
@@ -155,7 +156,7 @@ bool real_is_shadowed(void) { return shadowed; }
 /* A library of the program's start is in the global scope: the program's dlsym is then ours, whatever allocator comes first. */
 bool real_is_preloaded(void) {
   if (real_dlsym == NULL) find_dlsym();
-  return real_dlsym != NULL && real_dlsym(RTLD_DEFAULT, "dlsym") == (void *)dlsym_thunk;
+  return real_dlsym != NULL && definition_first("dlsym") == (void *)dlsym_thunk;
 }
 
 /* The kernel's own picture: argument count, arguments, NULL, environment, NULL. */

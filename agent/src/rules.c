@@ -63,24 +63,38 @@ static rule rule_of_row(const struct cfi_work *work) {
   return rule_make(row->cfa_register == REGISTER_SP ? RULE_SP : RULE_FP, row->cfa_offset, (int16_t)words);
 }
 
-static bool leads_to_a_call(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, rule r, uint64_t alignment) {
+/* A frame whose caller is looked for without tables. */
+struct guess {
+  struct walker *walker;
+  const struct stack_bounds *stack;
+  const struct cursor *at;
+};
+
+static bool leads_to_a_call(const struct guess *guess, rule r, uint64_t alignment) {
   uint64_t cfa;
   struct cursor caller;
-  if (rule_kind(r) == RULE_NONE || !cursor_apply(r, stack, at, &cfa, &caller) || cfa % alignment != 0) return false;
-  return rules_is_plausible(walker, &caller);
+  if (!cursor_apply(r, guess->stack, guess->at, &cfa, &caller) || cfa % alignment != 0) return false;
+  return rules_is_plausible(guess->walker, &caller);
+}
+
+/* At a call the stack is aligned, as the ABI demands. */
+static bool is_accepted(void *context, rule by_epilogue) {
+  const struct guess *guess = context;
+  return leads_to_a_call(guess, by_epilogue, guess->at->was_called ? 16 : 8);
 }
 
 /*
  * Without tables. The way to the epilogue is right for frames without a frame pointer too, which compilers at run time
  * make for small functions; but in other code than RyuJIT's what looks like an epilogue need not be one. So a guess
- * counts only when it leads to a return address, and at a call the stack is aligned, as the ABI demands.
+ * counts only when it leads to a return address.
  */
 static rule guess(struct walker *walker, const struct stack_bounds *stack, const struct cursor *at, bool is_static_code) {
+  struct guess guess = {walker, stack, at};
   rule by_fp = code_rule_by_frame_pointer();
-  if (is_static_code && leads_to_a_call(walker, stack, at, by_fp, 8)) return by_fp;
-  rule by_epilogue = code_rule_by_epilogue(&walker->code_window, at->address + at->was_called);
-  if (leads_to_a_call(walker, stack, at, by_epilogue, at->was_called ? 16 : 8)) return by_epilogue;
-  if (!is_static_code && leads_to_a_call(walker, stack, at, by_fp, 8)) return by_fp;
+  if (is_static_code && leads_to_a_call(&guess, by_fp, 8)) return by_fp;
+  rule by_epilogue = code_rule_by_epilogue(&walker->code_window, at->address + at->was_called, is_accepted, &guess);
+  if (by_epilogue != RULE_NONE) return by_epilogue;
+  if (!is_static_code && leads_to_a_call(&guess, by_fp, 8)) return by_fp;
   return RULE_NONE;
 }
 
