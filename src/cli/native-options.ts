@@ -11,12 +11,13 @@ export interface NativeFlags {
 export function addNativeOptions(command: Command, standard: string): Command {
   return command
     .addOption(
-      new Option('--native <mode>', 'record native memory: a random sample by bytes, every allocation, or not at all')
-        .choices(NATIVE_MODES)
-        .default(undefined, standard),
+      new Option(
+        '--native <mode>',
+        `record native memory: a random sample by bytes, every allocation, or not at all (default: ${standard})`,
+      ).choices(NATIVE_MODES),
     )
     .addOption(
-      new Option('--sample-bytes <bytes>', 'mean bytes between native samples')
+      new Option('--sample-bytes <bytes>', 'mean bytes between native samples, where they are sampled')
         .argParser(parseSampleBytes)
         .default(DEFAULT_SAMPLE_BYTES),
     );

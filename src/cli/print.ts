@@ -1,10 +1,12 @@
 import type { Answer, Row } from '../query/rows.ts';
+import { plural } from '../trace/plural.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
 import { beforeText, headline, NOTHING, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
+import { type Opened, shellWord } from './view-options.ts';
 
 const BAR_WIDTH = 10;
 /** From these widths on there is room for bars beside short names, beside long names, and for modules. */
@@ -17,8 +19,24 @@ export function printJson(shell: Shell, answer: unknown): void {
   shell.out(JSON.stringify(answer, null, 2));
 }
 
+/** Each in full: what the reader of the report, or of this answer alone, must know. */
 export function printWarnings(shell: Shell, warnings: readonly string[]): void {
   for (const warning of warnings) shell.err(`memsurge: ${shell.colors.yellow('warning:')} ${warning}`);
+}
+
+/** Those of this answer in full; those of the whole recording, which every answer carries, as one line. */
+export function printAnswerWarnings(shell: Shell, warnings: readonly string[], { trace, path }: Opened): void {
+  const ofRecording = new Set(trace.recording.warnings);
+  printWarnings(
+    shell,
+    warnings.filter((warning) => !ofRecording.has(warning)),
+  );
+  const { size } = ofRecording;
+  if (size === 0) return;
+  const count = `${size} ${plural(size, 'warning')} of the recording`;
+  shell.err(
+    `memsurge: ${shell.colors.yellow(count)}: memsurge report ${shellWord(path)} shows ${plural(size, 'it', 'them')}`,
+  );
 }
 
 /** The headline of rows, and what they do not hold. */

@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { reportError } from './errors.ts';
+import { helpWidth } from './help.ts';
 import type { Shell } from './shell.ts';
+import { wrap } from './terminal.ts';
 
 type MakeCommand = (shell: Shell, version: string) => Command;
 
@@ -35,26 +37,26 @@ export async function runProgram(args: readonly string[], shell: Shell, version:
   }
 }
 
+const START = `Start here:
+  memsurge run -o app.memsurge -- ./app   # record a program from its start
+  memsurge attach 4711 --duration 30s     # record a running one for a while
+  memsurge report app.memsurge            # what grew and who did it
+  memsurge view app.memsurge              # the same in the browser`;
+const READING =
+  'Every reading command also opens the .nettrace of another tool, takes the same filters as far as they tell it ' +
+  'something, and prints exact figures with --json. Exit codes: 0 done, 2 wrong usage or unreadable input; "run" ' +
+  'passes on the code of the program, or as a shell does 127 when it is not there and 126 when it cannot be executed.';
+
 /** The command line of these commands. Commander throws instead of ending the process. */
 function createProgram(commands: readonly Command[], shell: Shell, version: string): Command {
   const program = new Command('memsurge')
-    .description('Finds out why the memory of a .NET process on Linux grows, from a light trace instead of a dump.')
+    .description(
+      'Finds out why the memory of a .NET or native program on Linux grows, from a light trace instead of a dump.',
+    )
     .version(version)
     // "run" hands what follows the program's name to the program.
     .enablePositionalOptions()
-    .addHelpText(
-      'after',
-      `
-Start here:
-  memsurge run -o app.memsurge -- ./app       record a program from its start
-  memsurge attach 4711 --duration 30s         record a running one for a while
-  memsurge report app.memsurge                what grew and who did it
-  memsurge view app.memsurge                  the same in the browser, to look further
-
-Every reading command also opens the .nettrace of another tool, takes the same filters, and prints exact figures with
---json. Exit codes: 0 done, 2 wrong usage or unreadable input; "run" passes on the code of the program,
-or as a shell does 127 when it is not there and 126 when it cannot be executed.`,
-    );
+    .addHelpText('after', `\n${START}\n\n${wrap(READING, helpWidth(shell))}`);
   for (const command of commands) program.addCommand(command);
   for (const command of [program, ...commands]) throwInsteadOfExit(command, shell);
   return program;
@@ -65,8 +67,12 @@ function throwInsteadOfExit(command: Command, shell: Shell): void {
   const name = command.name() === 'memsurge' ? 'memsurge' : `memsurge ${command.name()}`;
   command
     .exitOverride()
+    // The default leaves descriptions that have little room in one long line.
+    .configureHelp({ minWidthToWrap: 15 })
     .showSuggestionAfterError()
     .configureOutput({
+      getOutHelpWidth: () => helpWidth(shell),
+      getErrHelpWidth: () => helpWidth(shell),
       writeOut: (text) => shell.out(text.trimEnd()),
       writeErr: (text) => shell.err(text.trimEnd()),
       outputError: (text, write) => {

@@ -1,96 +1,134 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { metricOfKinds, viewOf } from '../query/parts.ts';
+import { lastMoment, metricOfKinds, viewOf } from '../query/parts.ts';
 import { TraceError } from '../trace/errors.ts';
 import { HEAPS, KINDS } from '../trace/kinds.ts';
 import type { Trace } from '../trace/tables.ts';
 import { type AskedView, DEFAULT_VIEW, METRICS, UNITS, type View } from '../trace/view.ts';
+import { formatTime } from '../wording/figures.ts';
 import type { Shell } from './shell.ts';
 
-/** What the flags of a reading command parse to. */
+/** What the flags of a reading command parse to; a flag that was not given, or that the command does not have, is absent. */
 export interface ViewOptions {
-  readonly kind: View['kinds'];
-  readonly heap: View['heaps'];
-  readonly type: readonly string[];
-  readonly thread: readonly string[];
-  readonly module: readonly string[];
-  readonly function: readonly string[];
-  readonly process: readonly string[];
-  readonly from: number;
-  readonly to: number;
+  readonly kind?: View['kinds'];
+  readonly heap?: View['heaps'];
+  readonly type?: readonly string[];
+  readonly thread?: readonly string[];
+  readonly module?: readonly string[];
+  readonly function?: readonly string[];
+  readonly process?: readonly string[];
+  readonly from?: number;
+  readonly to?: number;
   readonly metric?: View['metric'];
-  readonly unit: View['unit'];
+  readonly unit?: View['unit'];
   readonly hideSystem?: true;
   readonly limit?: number;
   readonly json?: true;
 }
 
-/** The View as flags: every reading command has the same. `limit` says what --limit bounds in this command. */
-export function addViewOptions(command: Command, limit: string): Command {
-  return command
+/**
+ * The View as flags, for questions about allocations; `limit` says what --limit bounds. Without `foldsSystem` the command
+ * has no --hide-system: its answer would be the same.
+ */
+export function addViewOptions(command: Command, limit: string, foldsSystem: 'foldsSystem' | false): Command {
+  command
     .addOption(oneOf('--kind <kind>', 'only this kind of memory', KINDS))
     .addOption(oneOf('--heap <heap>', 'only this GC heap', HEAPS))
     .addOption(texts('--type <name>', 'only objects of this type'))
     .addOption(texts('--thread <name>', 'only this thread, by name or number'))
     .addOption(texts('--module <name>', 'only stacks that hold this module'))
-    .addOption(texts('--function <name>', 'only stacks that hold this function'))
-    .addOption(texts('--process <name>', 'only this process, by name or pid'))
-    .addOption(time('--from <time>', 'from this moment of the recording, for example 2.5s', DEFAULT_VIEW.from))
-    .addOption(time('--to <time>', 'up to this moment, for example 300ms', DEFAULT_VIEW.to))
+    .addOption(texts('--function <name>', 'only stacks that hold this function'));
+  addPlaceOptions(command)
     .addOption(
       new Option(
         '--metric <metric>',
-        'what is counted (default: unreleased for native memory, else allocated)',
-      ).choices(METRICS),
+        'what is counted, see below (default: unreleased for native memory, else allocated)',
+      ).argParser(parseMetric),
     )
-    .addOption(new Option('--unit <unit>', 'what is measured').choices(UNITS).default(DEFAULT_VIEW.unit))
-    .option(
+    .addOption(
+      new Option('--unit <unit>', `what is measured: ${UNITS.join(', ')} (default: bytes)`).argParser(parseUnit),
+    );
+  if (foldsSystem) {
+    command.option(
       '--hide-system',
       'fold code of the runtime, its framework and libraries of the languages into the user function that called it',
-    )
+    );
+  }
+  return addOutputOptions(command, limit);
+}
+
+/** The flags of questions about what collections say, which know no types, threads and functions. */
+export function addHeapOptions(command: Command, limit: string): Command {
+  return addOutputOptions(addPlaceOptions(command), limit);
+}
+
+function addPlaceOptions(command: Command): Command {
+  return command
+    .addOption(texts('--process <name>', 'only this process, by name or pid'))
+    .addOption(time('--from <time>', 'from this moment of the recording, for example 2.5s'))
+    .addOption(time('--to <time>', 'up to this moment, for example 300ms'));
+}
+
+function addOutputOptions(command: Command, limit: string): Command {
+  return command
     .addOption(new Option('--limit <n>', limit).argParser(parseLimit))
     .option('--json', 'print one JSON object with exact figures');
 }
 
-export const FILTER_HELP = `
-Filters can be given several times: values of one flag are alternatives, different flags narrow each other.
-A name selects what is called exactly so, else what a pattern with * matches, else what ends in that part, else what
-contains it.`;
+/** A trace, and what of it is asked about. */
+export interface Opened {
+  readonly path: string;
+  readonly trace: Trace;
+  readonly view: View;
+}
 
 /**
  * The trace at `path` and the view that the flags make of it.
  * @throws TraceError when the flags make no view, or there is no readable trace.
  */
-export async function openView(
-  shell: Shell,
-  path: string,
-  options: ViewOptions,
-): Promise<{ readonly trace: Trace; readonly view: View }> {
+export async function openView(shell: Shell, path: string, options: ViewOptions): Promise<Opened> {
   const asked = viewFrom(options);
   const trace = await shell.open(path);
-  return { trace, view: viewOf(trace, asked) };
+  const end = lastMoment(trace);
+  if (asked.from > end) {
+    throw new TraceError(
+      `--from ${formatTime(asked.from)} is after the end of the recording, which is at ${formatTime(end)}`,
+    );
+  }
+  return { path, trace, view: viewOf(trace, asked) };
 }
 
 function viewFrom(options: ViewOptions): AskedView {
-  if (options.from > options.to) throw new TraceError('--from is later than --to, so no time is left between them');
+  const { from = DEFAULT_VIEW.from, to = DEFAULT_VIEW.to } = options;
+  if (from > to) throw new TraceError('--from is later than --to, so no time is left between them');
   return {
-    processes: options.process,
-    from: options.from,
-    to: options.to,
-    kinds: options.kind,
-    heaps: options.heap,
-    types: options.type,
-    threads: options.thread,
-    modules: options.module,
-    functions: options.function,
+    processes: options.process ?? [],
+    from,
+    to,
+    kinds: options.kind ?? [],
+    heaps: options.heap ?? [],
+    types: options.type ?? [],
+    threads: options.thread ?? [],
+    modules: options.module ?? [],
+    functions: options.function ?? [],
     hideSystem: options.hideSystem ?? false,
-    unit: options.unit,
+    unit: options.unit ?? DEFAULT_VIEW.unit,
     ...(options.metric !== undefined && { metric: options.metric }),
   };
 }
 
+const list = (flag: string, values: readonly string[]) => values.map((value) => `${flag} ${shellWord(value)}`);
+const range = ({ from, to }: View) => [
+  ...(from > 0 ? [`--from ${timeFlag(from)}`] : []),
+  ...(to < Number.POSITIVE_INFINITY ? [`--to ${timeFlag(to)}`] : []),
+];
+
+/** The flags of processes and time alone. */
+export function placeFlags(view: View): string {
+  return [...list('--process', view.processes), ...range(view)].join(' ');
+}
+
 /** The flags that make `view`, ready to paste into a shell. */
 export function viewFlags(view: View): string {
-  const list = (flag: string, values: readonly string[]) => values.map((value) => `${flag} ${shellWord(value)}`);
   return [
     ...list('--process', view.processes),
     ...list('--kind', view.kinds),
@@ -99,8 +137,7 @@ export function viewFlags(view: View): string {
     ...list('--thread', view.threads),
     ...list('--module', view.modules),
     ...list('--function', view.functions),
-    ...(view.from > 0 ? [`--from ${view.from}ns`] : []),
-    ...(view.to < Number.POSITIVE_INFINITY ? [`--to ${view.to}ns`] : []),
+    ...range(view),
     // Without a kind the default depends on the trace.
     ...(view.kinds.length > 0 && view.metric === metricOfKinds(view.kinds) ? [] : [`--metric ${view.metric}`]),
     ...(view.unit === DEFAULT_VIEW.unit ? [] : [`--unit ${view.unit}`]),
@@ -114,29 +151,45 @@ export function shellWord(text: string): string {
 }
 
 function texts(flags: string, description: string): Option {
-  return new Option(flags, description)
-    .argParser((text: string, before: readonly string[]) => [...before, text])
-    .default([], 'all');
+  return new Option(flags, description).argParser((text: string, before: readonly string[] = []) => [...before, text]);
 }
 
 function oneOf(flags: string, description: string, allowed: readonly string[]): Option {
-  return new Option(flags, `${description} (${allowed.join(', ')})`)
-    .argParser((text: string, before: readonly string[]) => {
-      if (!allowed.includes(text)) throw new InvalidArgumentError(`Allowed: ${allowed.join(', ')}.`);
-      return [...before, text];
-    })
-    .default([], 'all');
+  const parse = parseOneOf(allowed);
+  return new Option(flags, `${description}: ${allowed.join(', ')}`).argParser(
+    (text: string, before: readonly string[] = []) => [...before, parse(text)],
+  );
 }
 
-function time(flags: string, description: string, value: number): Option {
-  return new Option(flags, description).argParser(parseTime).default(value, 'all');
+function parseOneOf<T extends string>(allowed: readonly T[]): (text: string) => T {
+  return (text) => {
+    if (!(allowed as readonly string[]).includes(text)) {
+      throw new InvalidArgumentError(`Allowed: ${allowed.join(', ')}.`);
+    }
+    return text as T;
+  };
+}
+
+const parseMetric = parseOneOf(METRICS);
+const parseUnit = parseOneOf(UNITS);
+
+function time(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parseTime);
 }
 
 const NS_PER = { ns: 1, us: 1e3, µs: 1e3, ms: 1e6, s: 1e9, m: 60e9, min: 60e9, h: 3600e9 };
 
+/** `ns` as a flag takes it, in the largest unit that says exactly this. */
+function timeFlag(ns: number): string {
+  const texts = (['s', 'ms', 'us'] as const).map((unit) => `${ns / NS_PER[unit]}${unit}`);
+  return texts.find((text) => TIME.test(text) && parseTime(text) === ns) ?? `${ns}ns`;
+}
+
+const TIME = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s|min|m|h)$/;
+
 /** "2.5s", "300ms", "2m" in ns. */
 function parseTime(text: string): number {
-  const match = /^(\d+(?:\.\d+)?)(ns|us|µs|ms|s|min|m|h)$/.exec(text);
+  const match = TIME.exec(text);
   if (!match) throw new InvalidArgumentError('Give a number with its unit, for example 2.5s, 300ms or 2m.');
   return Number(match[1]) * NS_PER[match[2] as keyof typeof NS_PER];
 }

@@ -1,3 +1,4 @@
+import { holds } from '../trace/search.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import { FACETS, type Facet, type View } from '../trace/view.ts';
 import { answer, figuresOf } from './answer.ts';
@@ -48,10 +49,9 @@ function onStack(trace: Trace, view: View, limit: number, { search = '' }: TopOp
     const name = ofFunction[frames.function[stacks.frame[stack]]];
     if (name !== NONE) addSums(sums, name, byStack, stack + 1);
   }
-  const wanted = search.toLowerCase();
   const rows = names
     .map((name, row): Row => ({ name, ...figuresOf(sums, row, total, view.unit) }))
-    .filter(({ name }, row) => sums[row * WIDTH + ROWS] > 0 && name.toLowerCase().includes(wanted))
+    .filter(({ name }, row) => sums[row * WIDTH + ROWS] > 0 && holds([name], search))
     .sort((a, b) => b[view.unit] - a[view.unit] || (a.name < b.name ? -1 : 1));
   return answer(trace, view, total, rows.slice(0, limit), selection.warnings);
 }

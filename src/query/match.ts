@@ -1,3 +1,4 @@
+import { searchText } from '../trace/search.ts';
 import { once } from './once.ts';
 
 /** Rows of a table that a filter selects, and what the user should know about it. */
@@ -49,8 +50,8 @@ export function nothingMatches(
 /** The spellings of all rows, and what the rules look at of them: made once for all texts, when one needs it. */
 interface Spelled {
   readonly names: readonly (readonly string[])[];
-  /** Of the names alone, in lower case: all of each, and its last part. */
-  lower(): readonly string[];
+  /** Of the names alone, in lower case: what a search without a code offset looks at, and of that the last part. */
+  searched(): readonly string[];
   lastParts(): readonly string[];
   /** Every spelling without its arguments. */
   bare(): readonly (readonly string[])[];
@@ -60,20 +61,22 @@ function spellingsOf(length: number, names: (row: number) => readonly string[]):
   const all = Array.from({ length }, (_, row) => names(row));
   return {
     names: all,
-    lower: once(() => all.map(([name]) => name.toLowerCase())),
-    lastParts: once(() => all.map(([name]) => lastPart(name).toLowerCase())),
+    searched: once(() => all.map(([name]) => searchText(name, ''))),
+    lastParts: once(() => all.map(([name]) => searchText(lastPart(name), ''))),
     bare: once(() => all.map((spellings) => spellings.map(withoutArguments))),
   };
 }
 
 function select(spelled: Spelled, text: string): number[] {
   const wanted = text.toLowerCase();
+  const searched = () =>
+    wanted.includes('0x') ? spelled.names.map(([name]) => searchText(name, wanted)) : spelled.searched();
   // Loose rules look at the name alone, or "--function app" would select all of module "app".
   const rules: (() => (row: number) => boolean)[] = [
     () => (row) => spelled.names[row].includes(text),
-    ...(text.includes('*') ? [() => matchesPattern(spelled.lower(), wanted)] : []),
+    ...(text.includes('*') ? [() => matchesPattern(searched(), wanted)] : []),
     () => endsWithPart(spelled, text),
-    () => containsText(spelled.lower(), wanted),
+    () => containsText(searched(), wanted),
   ];
   for (const rule of rules) {
     const selects = rule();
@@ -146,6 +149,7 @@ function nearNames({ names, lastParts }: Spelled, text: string): string[] {
   let nearest: { readonly name: string; readonly distance: number }[] = [];
   lastParts().forEach((part, row) => {
     const name = names[row][0];
+    if (part === '') return;
     const distance = editDistance(wanted, part, allowed);
     if (distance > allowed || nearest.some((near) => near.name === name)) return;
     nearest = [...nearest, { name, distance }]

@@ -1,4 +1,5 @@
 import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { holds } from '../trace/search.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { Dimension, View } from '../trace/view.ts';
 import { answer, errorOf, figureOf, figuresOf } from './answer.ts';
@@ -181,8 +182,10 @@ function groupByModule(trace: Trace, view: View, selection: Selection): Groups {
 }
 
 function matching({ label }: Groups, search: string): (group: number) => boolean {
-  const wanted = search.toLowerCase();
-  return (group) => label(group).name.toLowerCase().includes(wanted);
+  return (group) => {
+    const { name, function: fn, module } = label(group);
+    return holds([name, fn, module], search);
+  };
 }
 
 /** Groups that hold anything, largest first; equal ones by name, so that the order is stable. */

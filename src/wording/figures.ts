@@ -8,9 +8,10 @@ export function formatBytes(bytes: number): string {
   return scaled(bytes, 1024, BYTE_UNITS);
 }
 
-/** "30", "4.00 k", "1.23 M". */
+/** "30", "4.00 k", "1.23 M"; of an estimate whole ones, for there are no fractions of objects. */
 export function formatCount(count: number): string {
-  return scaled(count, 1000, COUNT_UNITS).trimEnd();
+  if (Math.abs(count) < 0.5) return count === 0 ? '0' : '<1';
+  return scaled(Math.abs(count) < 999.5 ? Math.round(count) : count, 1000, COUNT_UNITS).trimEnd();
 }
 
 function scaled(value: number, base: number, units: readonly string[]): string {

@@ -7,9 +7,10 @@ import type {
   ResidentFinding,
   ShareFinding,
 } from '../query/report.ts';
-import type { Row } from '../query/rows.ts';
+import type { Amount, Row } from '../query/rows.ts';
 import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../trace/kinds.ts';
-import type { Dimension, Metric, View } from '../trace/view.ts';
+import { plural } from '../trace/plural.ts';
+import type { Dimension, Metric, Unit, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
 import { accuracyText, beforeText, rowName } from './rows.ts';
 
@@ -21,10 +22,18 @@ export interface Section {
   readonly more?: string;
 }
 
+/** A piece of a statement; one with a row is that row's name, by which one can go on. */
+export interface Piece {
+  readonly text: string;
+  readonly named?: { readonly dimension: Dimension; readonly row: Row };
+}
+
 export interface Statement {
   /** "Heap", "Type", … in front of a share. */
   readonly label?: string;
   readonly text: string;
+  /** The text again, in pieces. */
+  readonly pieces: readonly Piece[];
   /** What it is about, and for shares the dimension. */
   readonly about: Finding['about'];
   readonly dimension?: Dimension;
@@ -37,7 +46,7 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
   const cut = (title: string, statements: readonly Statement[]): Section => ({
     title,
     statements: statements.slice(0, processes),
-    ...(statements.length > processes && { more: `and ${statements.length - processes} more processes` }),
+    ...(statements.length > processes && { more: moreText(statements.length - processes) }),
   });
   const who = (answer: ReportAnswer): Section => {
     const native = cut('', findingsOf(answer, 'native').map(say(nativeText)));
@@ -60,6 +69,8 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
   ].filter(({ statements }) => statements.length > 0);
 }
 
+const moreText = (hidden: number) => `and ${hidden} more ${plural(hidden, 'process', 'processes')}`;
+
 /** ".NET memory", "Native heap": the memory a report speaks of. */
 export function memoryTitle({ kinds }: View): string {
   return KIND_TITLES[kinds[0]] ?? 'Memory';
@@ -79,13 +90,20 @@ export function findingsOf<A extends Finding['about']>(
 }
 
 const say =
-  <F extends Finding>(text: (finding: F) => string) =>
-  (finding: F): Statement => ({
-    text: text(finding),
+  <F extends Finding>(saying: (finding: F) => string | readonly Piece[]) =>
+  (finding: F): Statement =>
+    statementOf(finding, saying(finding));
+
+function statementOf(finding: Finding, said: string | readonly Piece[]): Statement {
+  const pieces = typeof said === 'string' ? [{ text: said }] : said;
+  return {
+    text: pieces.map(({ text }) => text).join(''),
+    pieces,
     about: finding.about,
     ...(finding.about === 'share' && { label: STEP_TITLES[finding.dimension], dimension: finding.dimension }),
     view: finding.view,
-  });
+  };
+}
 
 const KIND_TITLES: Partial<Record<Kind, string>> = {
   'gc-heap': '.NET memory',
@@ -120,7 +138,7 @@ function nativeText({
   return (
     `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
     `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
-    `blocks${fleeting} (${accuracyText({ accuracy, total: allocated })}).${before === 0 ? '' : ` ${beforeText(before)}`}`
+    `${plural(allocated.count, 'block')}${fleeting} (${accuracyText({ accuracy, total: allocated })}).${before === 0 ? '' : ` ${beforeText(before)}`}`
   );
 }
 
@@ -132,8 +150,8 @@ function residentText({ process, first, peak, last, from, peakAt, to }: Resident
 }
 
 function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
-  if (view.metric !== 'allocated') return `${formatBytes(total.bytes)} ${view.metric} (${accuracyText(answer)}).`;
-  const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} objects`;
+  if (view.metric !== 'allocated') return `${figureText(total, view.unit)} ${view.metric} (${accuracyText(answer)}).`;
+  const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} ${plural(total.count, 'object')}`;
   return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.`;
 }
 
@@ -149,15 +167,36 @@ const STEP_TITLES: Record<Dimension, string> = {
 };
 
 /** "System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; without a dominant row the first few. */
-function shareText({ dimension, rows, dominant, accuracy }: ShareFinding): string {
+function shareText({ dimension, rows, dominant, accuracy, view }: ShareFinding): Piece[] {
   const figures = (row: Row) => {
     const error = accuracy === 'unknown' ? '' : `, ${formatError(row.error)}`;
-    return `${formatShare(row.share)} (${formatBytes(row.bytes)}${error})`;
+    return ` ${formatShare(row.share)} (${figureText(row, view.unit)}${error})`;
   };
-  const name = (row: Row) => `${rowName(row, dimension)}${row.function ? ` in ${row.function}` : ''}`;
+  const name = (row: Row): Piece => ({
+    text: rowName(row, dimension),
+    ...(isNamed(row) && { named: { dimension, row } }),
+  });
+  const ofFunction = (row: Row): Piece[] =>
+    row.function === undefined
+      ? []
+      : [
+          { text: ' in ' },
+          { text: row.function, named: { dimension: 'function', row: { ...row, name: row.function } } },
+        ];
   const shown = dominant ? rows.slice(0, 1) : rows;
-  return shown.map((row) => `${name(row)} ${figures(row)}`).join('; ');
+  return shown.flatMap((row, i) => [
+    ...(i === 0 ? [] : [{ text: '; ' }]),
+    name(row),
+    ...ofFunction(row),
+    { text: figures(row) },
+  ]);
 }
+
+/** False for rows that stand for what has no name: "[no stack]", "other". */
+const isNamed = (row: Row) => row.other !== true && !row.name.startsWith('[');
+
+const figureText = ({ bytes, count }: Amount, unit: Unit) =>
+  unit === 'bytes' ? formatBytes(bytes) : `${formatCount(count)} ${plural(count, 'object')}`;
 
 function heapText(finding: HeapFinding): string {
   const { process, gcNumber, end, inUse, free, committed, generationInUse, resident, allocatedBefore, allocatedAfter } =

@@ -1,5 +1,6 @@
 import type { Answer, Row } from '../query/rows.ts';
 import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.ts';
+import { plural } from '../trace/plural.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError } from './figures.ts';
 
@@ -14,7 +15,7 @@ export function headline(answer: Answer<unknown>): string {
 /** "shown 2.93 GiB of 3.01 GiB", "all 3.01 GiB". */
 export function shownText({ total, whole, unit }: Pick<Answer, 'total' | 'whole' | 'unit'>): string {
   const figure = (amount: Answer['whole']) =>
-    unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} objects`;
+    unit === 'bytes' ? formatBytes(amount.bytes) : `${formatCount(amount.count)} ${plural(amount.count, 'object')}`;
   // The two are sums in different orders, so they may differ by rounding.
   const all = Math.abs(total.bytes - whole.bytes) <= 1e-9 * Math.abs(whole.bytes);
   return all ? `all ${figure(whole)}` : `shown ${figure(total)} of ${figure(whole)}`;

@@ -1,5 +1,6 @@
 import type { Answer } from '../query/rows.ts';
 import type { TimelineRow } from '../query/timeline.ts';
+import { plural } from '../trace/plural.ts';
 import { formatBytes, formatCount, formatTime } from './figures.ts';
 
 /** What the GC heap holds as of its last collection; null before the first. */
@@ -16,7 +17,7 @@ export function byteSplits(max: number): number[] {
 
 /** One stretch of time in figures. */
 export function stretchText(row: TimelineRow, { unit, metric }: Pick<Answer, 'unit' | 'metric'>): string {
-  const figure = unit === 'bytes' ? formatBytes(row.bytes) : `${formatCount(row.count)} objects`;
+  const figure = unit === 'bytes' ? formatBytes(row.bytes) : `${formatCount(row.count)} ${plural(row.count, 'object')}`;
   const seconds = (row.to - row.from) / 1e9;
   const gcHeap = gcHeapOf(row);
   const rate = unit === 'bytes' && seconds > 0 ? ` (${formatBytes(row.bytes / seconds)}/s)` : '';
@@ -28,6 +29,6 @@ export function stretchText(row: TimelineRow, { unit, metric }: Pick<Answer, 'un
     `${figure} ${metric}${rate}`,
     ...(row.gcs === 0
       ? []
-      : [`${row.gcs} GC${row.gcs === 1 ? '' : 's'} up to gen ${row.gcDepth}, ${formatTime(row.gcPause)} paused`]),
+      : [`${row.gcs} ${plural(row.gcs, 'GC')} up to gen ${row.gcDepth}, ${formatTime(row.gcPause)} paused`]),
   ].join(' · ');
 }

@@ -1,6 +1,16 @@
 import { HEAP_LABELS, KIND_LABELS } from '../trace/kinds.ts';
-import type { View } from '../trace/view.ts';
+import type { Metric, View } from '../trace/view.ts';
 import { formatTime } from './figures.ts';
+
+/** What each metric counts. */
+export const METRIC_MEANS: Record<Metric, string> = {
+  allocated: 'allocated in the range',
+  unreleased: 'allocated in the range and not released by its end',
+  temporary: 'allocated and released in the range',
+  live: 'not released by the end of the range, whenever allocated',
+  net: 'allocated minus released in the range',
+  peak: 'held when the native heap was at its highest',
+};
 
 /** The filters of a view in words, one text each: "thread: worker or loader", "from 2.00 s to 5.00 s"; none: empty. */
 export function filterTexts(view: View): string[] {

@@ -297,6 +297,39 @@ test('report tells the story and what to run next', async () => {
   `);
 });
 
+describe('report proposes a tree of callers', () => {
+  const proposed = async (stack: string) => {
+    const { out } = await runOn(traceFromText(`1ms  main  soh  A  100  ${stack}`), reportCommand, []);
+    return out
+      .split('\n')
+      .filter((line) => line.includes('memsurge tree'))
+      .map((line) => line.trim());
+  };
+
+  test('where there are callers', async () => {
+    expect(await proposed('app!Main > app!Load')).toEqual([
+      'memsurge tree app.memsurge --callers --kind gc-heap --function Load --hide-system',
+    ]);
+  });
+
+  test('with the system code, where that alone called', async () => {
+    expect(await proposed('System.Private.CoreLib!Start > app!Load')).toEqual([
+      'memsurge tree app.memsurge --callers --kind gc-heap --function Load',
+    ]);
+  });
+
+  test('and none of a single row', async () => {
+    expect(await proposed('app!Load')).toEqual([]);
+  });
+});
+
+test('report and what it proposes keep to the time and the processes asked for', async () => {
+  const { out } = await runOn(shop(), reportCommand, ['--from', '1s', '--process', 'shop']);
+  const commands = out.split('\n').filter((line) => line.startsWith('  memsurge '));
+  expect(commands.length).toBeGreaterThanOrEqual(4);
+  for (const command of commands) expect(command).toMatch(/--process shop .*--from 1s\b/);
+});
+
 test('the commands that report prints are understood', async () => {
   const { out } = await runOn(shop(), reportCommand, []);
   const lines = out.split('\n').filter((line) => line.startsWith('  memsurge '));
@@ -319,10 +352,26 @@ describe('every reading command', () => {
     expect(answer.warnings.length).toBeGreaterThan(0);
   });
 
-  test.each(COMMANDS)('%o shows the warnings of the recording', async (make) => {
-    const lossy = traceFromText('1ms  main  soh  A  100', { warnings: ['5 events were lost'] });
-    expect((await runOn(lossy, make, [])).err).toContain('memsurge: warning: 5 events were lost\n');
-    expect(JSON.parse((await runOn(lossy, make, ['--json'])).out).warnings).toContain('5 events were lost');
+  test.each(COMMANDS)('%o says how to see the warnings of the recording, and holds them as JSON', async (make) => {
+    const texts = ['5 events were lost', 'nothing of shop (1) is known'];
+    for (const warnings of [texts.slice(0, 1), texts]) {
+      const lossy = traceFromText('1ms  main  soh  A  100', { warnings });
+      const { err } = await runOn(lossy, make, ['--process', 'nobody']);
+      const lines = err.trimEnd().split('\n');
+      if (make === reportCommand) {
+        for (const text of warnings) expect(lines).toContain(`memsurge: warning: ${text}`);
+      } else {
+        const count = warnings.length === 1 ? '1 warning' : '2 warnings';
+        const them = warnings.length === 1 ? 'it' : 'them';
+        expect(lines.at(-1)).toBe(`memsurge: ${count} of the recording: memsurge report app.memsurge shows ${them}`);
+        expect(lines.filter((line) => warnings.some((text) => line.includes(text)))).toEqual([]);
+      }
+      // What concerns this answer alone is said with it.
+      expect(lines[make === reportCommand ? warnings.length : 0]).toBe(
+        'memsurge: warning: no processes match "nobody"',
+      );
+      expect(JSON.parse((await runOn(lossy, make, ['--json'])).out).warnings).toEqual(expect.arrayContaining(warnings));
+    }
   });
 
   test.each([
@@ -330,7 +379,7 @@ describe('every reading command', () => {
     [['--from', '3s', '--to', '2s'], /--from is later than --to/],
     [['--limit', '0'], /whole number from 1/],
     [['--heap', 'lho'], /Allowed: none, soh, loh/],
-    [['--metric', 'freed'], /Allowed choices are allocated/],
+    [['--metric', 'freed'], /Allowed: allocated, unreleased/],
     [['--kindd', 'gc-heap'], /unknown option '--kindd'.*\n?.*Did you mean --kind/],
   ])('refuses %j with a clear line and exit code 2', async (args, message) => {
     const { err, code, out } = await runOn(shop(), topCommand, args);

@@ -46,6 +46,26 @@ test('further spellings select by name or last part, not by what they contain', 
   expect(rowsOf(FUNCTIONS.length, names, 'dll')).toEqual([]);
 });
 
+const NAMELESS = ['libcoreclr.so!+0x5feadd', '[unknown 0x7faddead]', 'tls_get_addr'];
+
+test('places of code without a name are found by place only, not by letters in them', () => {
+  expect(select(NAMELESS, 'Add')).toEqual(['tls_get_addr']);
+  expect(select(NAMELESS, '*add')).toEqual([]);
+  expect(select(NAMELESS, 'dead')).toEqual([]);
+  expect(select(NAMELESS, 'libcoreclr')).toEqual([NAMELESS[0]]);
+  expect(select(NAMELESS, 'libcoreclr.so!*')).toEqual([NAMELESS[0]]);
+  expect(select(NAMELESS, '0x5fe')).toEqual([NAMELESS[0]]);
+  expect(select(NAMELESS, '+0x5feadd')).toEqual([NAMELESS[0]]);
+  expect(select(NAMELESS, '*0x*dd')).toEqual([NAMELESS[0]]);
+});
+
+test('a place of code without a name is no near name', () => {
+  for (const text of ['0', 'x', '5feade']) {
+    const { warnings } = matchRows(NAMELESS.length, (row) => [NAMELESS[row]], [text], 'functions');
+    expect(warnings).toEqual([`no functions match "${text}"`]);
+  }
+});
+
 test('a text that selects nothing is reported with near names', () => {
   const { mask, warnings } = matchRows(
     FUNCTIONS.length,

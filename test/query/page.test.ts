@@ -143,6 +143,17 @@ test('lanes add up to the total, thread by thread and over all stretches', () =>
   );
 });
 
+test('a search looks at every text of a row: the function of a line, the module of a function', () => {
+  const found = (by: 'line' | 'function', search: string) =>
+    top(shop(), DEFAULT_VIEW, by, 10, { search })
+      .rows.filter((row) => !row.other)
+      .map((row) => row.name);
+  expect(found('line', 'loadcustomer')).toEqual(['Program.cs:27']);
+  expect(found('line', 'program.cs')).toEqual(['Program.cs:27']);
+  expect(found('function', 'private.corelib')).toEqual(['System.String.Concat', 'System.Threading.Timer.Fire']);
+  expect(found('function', 'print')).toEqual(['Shop.Report.Print']);
+});
+
 test('a search shows the rows that hold its text and leaves the rest to "other"', () => {
   const { rows, total } = top(shop(), DEFAULT_VIEW, 'type', 10, { search: 'BYTE' });
   expect(rows.map(({ name, folded }) => [name, folded])).toEqual([

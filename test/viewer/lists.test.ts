@@ -20,6 +20,12 @@ const top = (by: string, ...flags: string[]): Promise<Answer> =>
   ask('top', trace, '--by', by, '--limit', '400', ...flags);
 const nameOf = (row: Row) => (row.other ? `other (${row.folded} more)` : row.name);
 
+/** A figure as it stands where the pointer rests. */
+const exactly = (value: number, unit: 'bytes' | 'count') => {
+  const whole = Math.round(value);
+  return `${whole.toLocaleString('en-US')} ${unit === 'bytes' ? 'byte' : 'object'}${whole === 1 ? '' : 's'}`;
+};
+
 /** Views as the page's address and as the command line's flags. */
 const VIEWS: readonly [string, string[]][] = [
   ['', []],
@@ -91,12 +97,7 @@ describe.each(VIEWS)('with the view "%s" the page says what the command line say
       const titles = await list
         .locator('.facet-row:not(.other)')
         .evaluateAll((all) => all.map((row: { title: string }) => row.title.split('\n').slice(0, 2)));
-      expect(titles, by).toEqual(
-        named.map((row) => [
-          rowName(row, by),
-          `${row[unit].toLocaleString('en-US', { maximumFractionDigits: 1 })} ${unit === 'bytes' ? 'bytes' : 'objects'}`,
-        ]),
-      );
+      expect(titles, by).toEqual(named.map((row) => [rowName(row, by), exactly(row[unit], unit)]));
     }
   });
 });
@@ -116,7 +117,7 @@ test('a module is listed with what the stacks that hold it allocated', async () 
   expect(titles.length).toBeGreaterThan(1);
   for (const [name, figure] of titles) {
     const { total } = await top('kind', '--module', name);
-    expect(figure).toBe(`${total.bytes.toLocaleString('en-US', { maximumFractionDigits: 1 })} bytes`);
+    expect(figure).toBe(exactly(total.bytes, 'bytes'));
   }
 });
 
@@ -151,6 +152,20 @@ describe('filters', () => {
     const expected = await top('function', '--hide-system', '--unit', 'count', '--metric', 'allocated');
     expect(await shown(page)).toBe(shownOf(expected));
     expect((await savedRows(page)).map((row) => row.Own)).toEqual(expected.rows.map((row) => row.count));
+  });
+});
+
+describe('the search in Hotspots', () => {
+  test('finds functions by their module', async () => {
+    const page = await visit(`${url}?tab=hotspots`);
+    const named = async () =>
+      (await savedRows(page)).filter((row) => !/^other /.test(String(row.Function ?? row.Line)));
+    const { rows } = await top('function');
+    const inLibrary = rows.filter(({ other, module }) => !other && module === 'System.Private.CoreLib');
+    expect(inLibrary.length).toBeGreaterThan(0);
+    await page.getByRole('searchbox', { name: 'search functions' }).fill('private.corelib');
+    await settled(page);
+    expect((await named()).map((row) => row.Function).sort()).toEqual(inLibrary.map(({ name }) => name).sort());
   });
 });
 

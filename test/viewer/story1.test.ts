@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { CodeAnswer } from '../../src/query/code.ts';
 import type { Answer } from '../../src/query/rows.ts';
+import { formatBytes } from '../../src/wording/figures.ts';
 import { ask, scratchFolder } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import {
@@ -30,15 +31,22 @@ beforeAll(async () => {
   url = await serveRead(trace);
 });
 
+/** The sentence of Findings about managed memory that begins with `label`. */
+const finding = (page: Page, label: string) =>
+  page
+    .locator('.findings section', { hasText: '.NET memory' })
+    .locator('.finding', { has: page.locator('b', { hasText: label }) });
+
 const answer = (...flags: string[]): Promise<Answer> => ask('top', trace, '--by', 'function', ...flags);
 
 /** What the code pane has to show at the allocating line, by the command line. */
 async function expectTheLine(page: Page, ...flags: string[]): Promise<void> {
   const { rows } = (await ask('code', trace, FUNCTION, ...flags)) as CodeAnswer;
   const line = await hotLine(page);
-  expect(line).toMatchObject({ number: rows[0].line, figure: '2.93 GiB ≈' });
+  const hottest = rows.reduce((best, row) => (row.share > best.share ? row : best));
+  expect(line).toMatchObject({ number: hottest.line, figure: '2.93 GiB ≈' });
   expect(line.text).toContain('new byte[AttachmentBytes]');
-  expect(line.hint).toContain(`${rows[0].bytes.toLocaleString('en-US')} bytes`);
+  expect(line.hint).toContain(`${hottest.bytes.toLocaleString('en-US')} bytes`);
 }
 
 describe('the managed surge', () => {
@@ -86,10 +94,51 @@ describe('the managed surge', () => {
 
   test('is one click away in Findings', async () => {
     const page = await visit(url);
-    await page.getByRole('button', { name: /^Line .*LoadCustomerAttachments/ }).click();
-    await expectTheLine(page, '--heap', 'loh', '--type', 'System.Byte[]');
+    const before = await shown(page);
+    await finding(page, 'Line')
+      .getByRole('button', { name: /^Program\.cs:\d+/ })
+      .click();
+    await expectTheLine(page);
+    expect(await shown(page)).toBe(before);
     await page.goBack();
-    await expect.poll(() => page.getByRole('tab', { name: 'Findings' }).getAttribute('aria-selected')).toBe('true');
+    await expect.poll(() => new URL(page.url()).search).toBe('');
+  });
+
+  test.each([
+    ['Heap', /^large object heap/, '?heap=loh', ['--heap', 'loh']],
+    ['Type', 'System.Byte[]', '?type=System.Byte%5B%5D', ['--type', 'System.Byte[]']],
+  ])('has a name after "%s" in Findings that filters by nothing else', async (label, name, search, flags) => {
+    const page = await visit(url);
+    await finding(page, label).getByRole('button', { name }).click();
+    expect(await shown(page)).toBe(shownOf(await answer(...flags)));
+    expect(new URL(page.url()).search).toBe(search);
+    expect(await page.locator('.chips .chip').count()).toBe(1);
+  });
+
+  test('has a function in Findings that filters by it and shows its code, and its thread filters by that', async () => {
+    const page = await visit(url);
+    await finding(page, 'Function').getByRole('button', { name: FUNCTION }).click();
+    const { total } = await answer('--function', FUNCTION);
+    expect(await shown(page)).toContain(formatBytes(total.bytes));
+    await expectTheLine(page, '--function', FUNCTION);
+    expect(await page.locator('.chips .chip').allTextContents()).toEqual([`function story1!${FUNCTION}×`]);
+    await page.goBack();
+    const thread = finding(page, 'Thread').getByRole('button').first();
+    const name = (await thread.textContent()) ?? '';
+    await thread.click();
+    expect(await shown(page)).toBe(shownOf(await answer('--thread', name)));
+    expect(await page.locator('.chips .chip').allTextContents()).toEqual([`thread ${name}×`]);
+  });
+
+  test('is listed by the link behind a finding, which says what it filters by', async () => {
+    const page = await visit(url);
+    const list = finding(page, 'Type').getByRole('button', { name: 'list', exact: true });
+    expect(await list.getAttribute('title')).toBe(
+      'list them, which filters by kind of memory: .NET memory allocations; heap: large object heap (LOH)',
+    );
+    await list.click();
+    expect(await page.getByRole('tab', { name: 'Types' }).getAttribute('aria-selected')).toBe('true');
+    expect(await shown(page)).toBe(shownOf(await answer('--kind', 'gc-heap', '--heap', 'loh')));
   });
 
   test('is reached with the keyboard alone', async () => {

@@ -72,7 +72,10 @@ describe.skipIf(unable !== undefined)(`the native surge${unable ? ` (${unable})`
 
   test('is one click away in Findings', async () => {
     const page = await visit(url);
-    await page.getByRole('button', { name: /^Line .*example\.cpp.*HeapMalloc1/ }).click();
+    await page
+      .locator('.finding', { hasText: /^Line.*HeapMalloc1/ })
+      .getByRole('button', { name: /^example\.cpp/ })
+      .click();
     expect((await hotLine(page)).text).toContain('malloc(bytes)');
   });
 

@@ -4,10 +4,11 @@ import type { Row } from '../../query/rows.ts';
 import type { Source } from '../../read/source.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
 import { headline, rowName } from '../../wording/rows.ts';
-import { printJson, printWarnings } from '../print.ts';
+import { addHelp, FILTER_HELP } from '../help.ts';
+import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
-import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
+import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 /** Lines shown before and after the function. */
 const CONTEXT = 2;
@@ -19,20 +20,10 @@ export function codeCommand(shell: Shell): Command {
     .description('The source of a function with the bytes that each line allocated.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .argument('<function>', 'name of the function, or its last part');
-  return addViewOptions(command, `source lines shown (default ${DEFAULT_LINES})`)
-    .addHelpText(
-      'after',
-      `${FILTER_HELP}
-
-A line's bytes are what it allocated itself or by what it called. The source comes from the trace if it was recorded
-with --with-source, else from where the program was built.
-
-Examples:
-  memsurge code app.memsurge LoadCustomerAttachments
-  memsurge code app.memsurge 'Shop.Orders.Load' --type 'System.Byte[]'`,
-    )
-    .action(async (path: string, name: string, options: ViewOptions) => {
-      const { trace, view } = await openView(shell, path, options);
+  addViewOptions(command, `source lines shown (default ${DEFAULT_LINES})`, false).action(
+    async (path: string, name: string, options: ViewOptions) => {
+      const opened = await openView(shell, path, options);
+      const { trace, view } = opened;
       const answer = code(trace, view, name);
       const { findSource } = await import('../../read/source.ts');
       const source = await findSource(trace, answer);
@@ -44,8 +35,22 @@ Examples:
       shell.out(headline(answer));
       shell.out('');
       shell.out(formatCode(shell, answer, source.lines, options.limit ?? DEFAULT_LINES));
-      printWarnings(shell, [...answer.warnings, ...source.warnings]);
-    });
+      printAnswerWarnings(shell, [...answer.warnings, ...source.warnings], opened);
+    },
+  );
+  return addHelp(
+    command,
+    shell,
+    [
+      ...FILTER_HELP,
+      "A line's bytes are what it allocated itself or by what it called. The source comes from the trace if it was " +
+        'recorded with --with-source, else from where the program was built.',
+    ],
+    [
+      'memsurge code app.memsurge LoadCustomerAttachments',
+      "memsurge code app.memsurge Program.LoadCustomerAttachments --type 'System.Byte[]'",
+    ],
+  );
 }
 
 const isIn = (answer: CodeAnswer) => (row: Row) => row.file === answer.path;

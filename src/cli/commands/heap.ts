@@ -1,12 +1,14 @@
 import { Command } from 'commander';
 import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../query/heap.ts';
 import { HEAP_LABELS } from '../../trace/kinds.ts';
+import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
-import { printJson, printWarnings } from '../print.ts';
+import { addHelp, NAME_HELP } from '../help.ts';
+import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { type Column, formatTable } from '../table.ts';
 import { wrap } from '../terminal.ts';
-import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
+import { addHeapOptions, type Opened, openView, type ViewOptions } from '../view-options.ts';
 
 const EXPLANATION =
   'Size is in use plus free; promoted survived the collection; committed is what the OS gave the GC, with free and bookkeeping.';
@@ -20,26 +22,25 @@ export function heapCommand(shell: Shell): Command {
     .summary('show the GC heap by generation over the collections')
     .description('The GC heap by generation over the collections: committed, in use, free and promoted.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
-  return addViewOptions(command, `collections listed, from 3 on (default ${DEFAULT_GCS}; all with --json)`)
-    .addHelpText(
-      'after',
-      `
-Only --process, --from and --to narrow this answer: collections know no types, threads and functions.
-
-Examples:
-  memsurge heap app.memsurge
-  memsurge heap app.memsurge --limit 50 --from 10s`,
-    )
-    .action(async (path: string, options: ViewOptions) => {
-      const { trace, view } = await openView(shell, path, options);
+  addHeapOptions(command, `collections listed, from ${FEWEST_GCS} on (default ${DEFAULT_GCS}; all with --json)`).action(
+    async (path: string, options: ViewOptions) => {
+      const opened = await openView(shell, path, options);
+      const { trace, view } = opened;
       const limit = options.limit ?? (options.json ? undefined : DEFAULT_GCS);
       const answer = heap(trace, view, limit === undefined ? undefined : Math.max(FEWEST_GCS, limit));
       if (options.json) printJson(shell, answer);
-      else printHeap(shell, answer);
-    });
+      else printHeap(shell, answer, opened);
+    },
+  );
+  return addHelp(
+    command,
+    shell,
+    [NAME_HELP, 'Other filters there are none: collections know no types, threads and functions.'],
+    ['memsurge heap app.memsurge', 'memsurge heap app.memsurge --limit 50 --from 0.5s'],
+  );
 }
 
-function printHeap(shell: Shell, answer: HeapAnswer): void {
+function printHeap(shell: Shell, answer: HeapAnswer, opened: Opened): void {
   const last = answer.gcs.at(-1);
   if (last !== undefined) {
     const processes = new Set(answer.gcs.map((gc) => gc.process)).size;
@@ -51,13 +52,13 @@ function printHeap(shell: Shell, answer: HeapAnswer): void {
     shell.out('');
     shell.out(formatGenerations(shell, answer, processes === 1 ? last : undefined));
     shell.out('');
-    shell.out(`${answer.gcs.length} of ${answer.gcCount} collections`);
+    shell.out(`${answer.gcs.length} of ${answer.gcCount} ${plural(answer.gcCount, 'collection')}`);
     shell.out('');
     shell.out(formatGcs(shell, answer.gcs, processes > 1));
     shell.out('');
     shell.out(shell.colors.dim(wrap(EXPLANATION, shell.width)));
   }
-  printWarnings(shell, answer.warnings);
+  printAnswerWarnings(shell, answer.warnings, opened);
 }
 
 const GENERATION_LABELS = { gen0: 'gen0', gen1: 'gen1', gen2: 'gen2', loh: HEAP_LABELS.loh, poh: HEAP_LABELS.poh };

@@ -1,22 +1,23 @@
 import { Command } from 'commander';
 import type { DotnetProcess } from '../../record/processes.ts';
 import { formatBytes } from '../../wording/figures.ts';
+import { addHelp } from '../help.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 
 export function psCommand(shell: Shell): Command {
-  return new Command('ps')
+  const command = new Command('ps')
     .summary('list the .NET processes of this machine')
     .description('Lists the .NET processes of this machine, and why one of them cannot be attached to.')
-    .option('--json', 'print one JSON object', false)
-    .addHelpText('after', '\nExamples:\n  memsurge ps\n  memsurge ps --json')
-    .action(async ({ json }: { json: boolean }) => {
+    .option('--json', 'print one JSON object')
+    .action(async ({ json }: { json?: true }) => {
       const { listDotnetProcesses } = await import('../../record/processes.ts');
       const processes = await listDotnetProcesses();
       if (json) shell.out(JSON.stringify({ processes }, null, 2));
       else if (processes.length === 0) shell.out('No .NET process is running that this user can see.');
       else shell.out(psTable(processes, shell.width, shell.colors.dim));
     });
+  return addHelp(command, shell, [], ['memsurge ps', 'memsurge ps --json']);
 }
 
 /** The list as text that fits `width` columns. */

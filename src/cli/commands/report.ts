@@ -1,15 +1,29 @@
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { type ReportAnswer, report, reportViews } from '../../query/report.ts';
+import { tree } from '../../query/tree.ts';
 import { TraceError } from '../../trace/errors.ts';
+import type { Trace } from '../../trace/tables.ts';
+import type { View } from '../../trace/view.ts';
 import { findingsOf, sectionsOf } from '../../wording/findings.ts';
+import { addHelp, FILTER_HELP } from '../help.ts';
 import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { wrap } from '../terminal.ts';
-import { addViewOptions, FILTER_HELP, openView, shellWord, type ViewOptions, viewFlags } from '../view-options.ts';
+import {
+  addViewOptions,
+  type Opened,
+  openView,
+  placeFlags,
+  shellWord,
+  type ViewOptions,
+  viewFlags,
+} from '../view-options.ts';
 
 /** Processes with a sentence of their own; the rest are counted. */
 const DEFAULT_PROCESSES = 3;
+/** A tree of as many nodes has more than one row or has not. */
+const NODES_TO_TELL = 2;
 /** Of "Function:" and the like, with a gap. */
 const LABEL_WIDTH = 10;
 
@@ -25,28 +39,16 @@ export function reportCommand(shell: Shell, version: string): Command {
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .addOption(new Option('--html <file>', 'write it as one web page with charts and tables').conflicts('json'))
     .option('--with-source', 'with --html: put the source around the lines that allocated most into the page');
-  return addViewOptions(command, `processes spoken of (default ${DEFAULT_PROCESSES})`)
-    .addHelpText(
-      'after',
-      `${FILTER_HELP}
-
-The page of --html is made to be attached to a ticket: one file that runs no script and loads nothing. It holds names of
-types, functions, modules, source files, threads and processes, command lines, and figures; nothing of the heap's
-contents, and no source text and no paths of source files unless --with-source is given.
-
-Examples:
-  memsurge report app.memsurge
-  memsurge report app.memsurge --from 10s --process shop
-  memsurge report app.memsurge --html report.html`,
-    )
-    .action(async (path: string, options: ReportOptions) => {
+  addViewOptions(command, `processes spoken of (default ${DEFAULT_PROCESSES})`, false).action(
+    async (path: string, options: ReportOptions) => {
       if (options.withSource && options.html === undefined) throw new TraceError('--with-source needs --html');
-      const { trace, view } = await openView(shell, path, options);
+      const opened = await openView(shell, path, options);
+      const { trace, view } = opened;
       const answers = reportViews(trace, view, options.metric !== undefined).map((one) => report(trace, one));
       const processes = options.limit ?? DEFAULT_PROCESSES;
       if (options.html !== undefined) {
         const { writePage } = await import('../write-page.ts');
-        const commands = nextCommands(answers, basename(path));
+        const commands = nextCommands(opened, answers, basename(path));
         const notes = { asked: view, version, processes, commands };
         await writePage(shell, options.html, trace, answers, notes, options.withSource ?? false);
         return;
@@ -56,13 +58,30 @@ Examples:
         printJson(shell, { ...answer, more });
         return;
       }
-      shell.out(reportText(shell, answers, path, processes));
+      shell.out(reportText(shell, opened, answers, processes));
       printWarnings(shell, [...new Set(answers.flatMap(({ warnings }) => warnings))]);
-    });
+    },
+  );
+  return addHelp(
+    command,
+    shell,
+    [
+      ...FILTER_HELP,
+      'Code of the runtime, its framework and libraries of the languages is folded into the user function that called it.',
+      'The page of --html is made to be attached to a ticket: one file that runs no script and loads nothing. It holds ' +
+        'names of types, functions, modules, source files, threads and processes, command lines, and figures; nothing ' +
+        "of the heap's contents, and no source text and no paths of source files unless --with-source is given.",
+    ],
+    [
+      'memsurge report app.memsurge',
+      'memsurge report app.memsurge --from 0.5s --process shop',
+      'memsurge report app.memsurge --html report.html',
+    ],
+  );
 }
 
 /** The report's sections, then where to look further. */
-function reportText(shell: Shell, answers: readonly ReportAnswer[], path: string, processes: number): string {
+function reportText(shell: Shell, opened: Opened, answers: readonly ReportAnswer[], processes: number): string {
   const { bold } = shell.colors;
   return sectionsOf(answers, processes)
     .map(({ title, statements, more }) => {
@@ -72,29 +91,41 @@ function reportText(shell: Shell, answers: readonly ReportAnswer[], path: string
       ];
       return [bold(title), ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join('\n');
     })
-    .concat([bold('Look further'), ...nextCommands(answers, path).map((line) => `  ${line}`)].join('\n'))
+    .concat([bold('Look further'), ...nextCommands(opened, answers).map((line) => `  ${line}`)].join('\n'))
     .join('\n\n');
 }
 
-function nextCommands(answers: readonly ReportAnswer[], path: string): string[] {
+/** Commands that show more, of the trace as it is called in `path`. */
+function nextCommands(opened: Opened, answers: readonly ReportAnswer[], path = opened.path): string[] {
   const trace = shellWord(path);
-  const commands = answers.flatMap((answer) => nextOf(answer, trace));
+  const commands = answers.flatMap((answer) => nextOf(opened, answer, trace));
   const hasHeap = answers.some((answer) => findingsOf(answer, 'heap').length > 0);
-  return [...commands, ...(hasHeap ? [line('heap', trace)] : []), line('timeline', trace)];
+  const place = placeFlags(opened.view);
+  return [...commands, ...(hasHeap ? [line('heap', trace, place)] : []), line('timeline', trace, place)];
 }
 
 const line = (...words: string[]) => ['memsurge', ...words].filter((word) => word !== '').join(' ');
 
-function nextOf({ culprit, view, findings }: ReportAnswer, trace: string): string[] {
+function nextOf(opened: Opened, { culprit, view, findings }: ReportAnswer, trace: string): string[] {
   const commands: string[] = [];
   const { hideSystem } = findings.findLast((one) => one.about === 'share')?.view ?? view;
   if (culprit !== undefined) {
     const hasLine = findings.some((one) => one.about === 'share' && one.dimension === 'line' && one.rows[0].line);
     if (hasLine) commands.push(line('code', trace, shellWord(culprit), viewFlags({ ...view, hideSystem: false })));
-    commands.push(line('tree', trace, '--callers', viewFlags({ ...view, hideSystem, functions: [culprit] })));
+    const callers = viewWithCallers(opened.trace, { ...view, hideSystem, functions: [culprit] });
+    if (callers !== undefined) commands.push(line('tree', trace, '--callers', viewFlags(callers)));
   } else if (findings.some((finding) => finding.about === 'share')) {
     commands.push(line('top', trace, '--by function', viewFlags({ ...view, hideSystem })));
     commands.push(line('tree', trace, viewFlags({ ...view, hideSystem })));
   }
   return commands;
+}
+
+/** The view whose tree of callers tells more than the function's own name; system code is unfolded where it needs to be. */
+function viewWithCallers(trace: Trace, view: View): View | undefined {
+  const views = [view, ...(view.hideSystem ? [{ ...view, hideSystem: false }] : [])];
+  return views.find((one) => {
+    const { rows } = tree(trace, one, 'callers', { limit: NODES_TO_TELL });
+    return rows.length > 1 || rows.some(({ children }) => children.length > 0);
+  });
 }

@@ -3,10 +3,11 @@ import type { Answer } from '../../query/rows.ts';
 import { type TimelineRow, timeline } from '../../query/timeline.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
 import { headline } from '../../wording/rows.ts';
-import { printJson, printWarnings } from '../print.ts';
+import { addHelp, FILTER_HELP } from '../help.ts';
+import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { sparkline } from '../terminal.ts';
-import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
+import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const LABEL_WIDTH = 14;
 const FIGURE_WIDTH = 22;
@@ -19,20 +20,10 @@ export function timelineCommand(shell: Shell): Command {
     .summary('show resident set, GC heap and allocation over time')
     .description('Resident set, GC heap and allocation over time.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace');
-  return addViewOptions(command, `stretches of time (default as many as fit; ${DEFAULT_STRETCHES} with --json)`)
-    .addHelpText(
-      'after',
-      `${FILTER_HELP}
-
-Filters narrow the allocations; the resident set and the GC heap are those of the processes.
-
-Examples:
-  memsurge timeline app.memsurge
-  memsurge timeline app.memsurge --type 'System.Byte[]' --from 1s --to 4s
-  memsurge timeline app.memsurge --json --limit 1000`,
-    )
-    .action(async (path: string, options: ViewOptions) => {
-      const { trace, view } = await openView(shell, path, options);
+  addViewOptions(command, `stretches of time (default as many as fit; ${DEFAULT_STRETCHES} with --json)`, false).action(
+    async (path: string, options: ViewOptions) => {
+      const opened = await openView(shell, path, options);
+      const { trace, view } = opened;
       const answer = timeline(trace, view, options.limit ?? (options.json ? DEFAULT_STRETCHES : chartWidth(shell)));
       if (options.json) {
         printJson(shell, answer);
@@ -41,8 +32,19 @@ Examples:
       shell.out(headline(answer));
       shell.out('');
       shell.out(formatTimeline(shell, answer));
-      printWarnings(shell, answer.warnings);
-    });
+      printAnswerWarnings(shell, answer.warnings, opened);
+    },
+  );
+  return addHelp(
+    command,
+    shell,
+    [...FILTER_HELP, 'Filters narrow the allocations; the resident set and the GC heap are those of the processes.'],
+    [
+      'memsurge timeline app.memsurge',
+      "memsurge timeline app.memsurge --type 'System.Byte[]' --from 0.5s --to 4s",
+      'memsurge timeline app.memsurge --json --limit 1000',
+    ],
+  );
 }
 
 function chartWidth(shell: Shell): number {

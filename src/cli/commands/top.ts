@@ -1,11 +1,11 @@
 import { Command, Option } from 'commander';
 import type { Answer, Row } from '../../query/rows.ts';
 import { top } from '../../query/top.ts';
-import type { Trace } from '../../trace/tables.ts';
-import { DIMENSIONS, type Dimension, type View } from '../../trace/view.ts';
-import { formatRows, printHeadline, printJson, printWarnings } from '../print.ts';
+import { DIMENSIONS, type Dimension } from '../../trace/view.ts';
+import { addHelp, FILTER_HELP } from '../help.ts';
+import { formatRows, printAnswerWarnings, printHeadline, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
-import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
+import { addViewOptions, type Opened, openView, type ViewOptions } from '../view-options.ts';
 
 /** The Filters panel: what to narrow by, a few rows of each. */
 const PANEL: readonly Dimension[] = ['kind', 'heap', 'type', 'thread', 'function'];
@@ -17,29 +17,39 @@ export function topCommand(shell: Shell): Command {
     .summary('show who allocates the most: by type, function, line, thread, …')
     .description('Who allocates the most: by type, function, line, thread, heap, kind, module or process.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
-    .addOption(new Option('--by <dimension>', 'what to group by; without it a few rows of each').choices(DIMENSIONS));
-  return addViewOptions(command, `rows shown, the rest becomes "other" (default ${DEFAULT_ROWS}; all with --json)`)
-    .addHelpText(
-      'after',
-      `${FILTER_HELP}
-
-By function, "Own" is what a function allocated itself, "Total" adds what the functions it called allocated.
-By line, a row is the innermost line with known source on the way to the allocation.
-
-Examples:
-  memsurge top app.memsurge                                      a few rows of each kind of filter
-  memsurge top app.memsurge --by heap
-  memsurge top app.memsurge --heap loh --type 'System.Byte[]' --by function
-  memsurge top app.memsurge --by line --hide-system --from 2s --to 5s`,
-    )
-    .action(async (path: string, options: ViewOptions & { by?: Dimension }) => {
-      const { trace, view } = await openView(shell, path, options);
-      if (options.by === undefined) printPanel(shell, trace, view, options);
-      else printTop(shell, trace, view, options.by, options);
-    });
+    .addOption(
+      new Option('--by <dimension>', 'what to group by; without it a few rows of each kind of filter').choices(
+        DIMENSIONS,
+      ),
+    );
+  addViewOptions(
+    command,
+    `rows shown, the rest becomes "other" (default ${DEFAULT_ROWS}, ${PANEL_ROWS} of each without --by; all with --json)`,
+    'foldsSystem',
+  ).action(async (path: string, options: ViewOptions & { by?: Dimension }) => {
+    const opened = await openView(shell, path, options);
+    if (options.by === undefined) printPanel(shell, opened, options);
+    else printTop(shell, opened, options.by, options);
+  });
+  return addHelp(
+    command,
+    shell,
+    [
+      ...FILTER_HELP,
+      'By function, "Own" is what a function allocated itself, "Total" adds what the functions it called allocated. ' +
+        'By line, a row is the innermost line with known source on the way to the allocation.',
+    ],
+    [
+      'memsurge top app.memsurge',
+      'memsurge top app.memsurge --by heap',
+      "memsurge top app.memsurge --heap loh --type 'System.Byte[]' --by function",
+      'memsurge top app.memsurge --by line --hide-system --from 0.5s --to 5s',
+    ],
+  );
 }
 
-function printTop(shell: Shell, trace: Trace, view: View, dimension: Dimension, options: ViewOptions): void {
+function printTop(shell: Shell, opened: Opened, dimension: Dimension, options: ViewOptions): void {
+  const { trace, view } = opened;
   const answer = top(trace, view, dimension, options.limit ?? (options.json ? undefined : DEFAULT_ROWS));
   if (options.json) {
     printJson(shell, answer);
@@ -48,10 +58,11 @@ function printTop(shell: Shell, trace: Trace, view: View, dimension: Dimension, 
   printHeadline(shell, answer);
   shell.out('');
   shell.out(formatRows(shell, answer, dimension));
-  printWarnings(shell, answer.warnings);
+  printAnswerWarnings(shell, answer.warnings, opened);
 }
 
-function printPanel(shell: Shell, trace: Trace, view: View, options: ViewOptions): void {
+function printPanel(shell: Shell, opened: Opened, options: ViewOptions): void {
+  const { trace, view } = opened;
   const limit = options.limit ?? (options.json ? undefined : PANEL_ROWS);
   const answers = PANEL.map((dimension): [Dimension, Answer] => [dimension, top(trace, view, dimension, limit)]);
   const first = answers[0][1];
@@ -66,5 +77,5 @@ function printPanel(shell: Shell, trace: Trace, view: View, options: ViewOptions
     shell.out('');
     shell.out(formatRows(shell, answer, dimension));
   }
-  printWarnings(shell, first.warnings);
+  printAnswerWarnings(shell, first.warnings, opened);
 }

@@ -2,10 +2,11 @@ import { Command } from 'commander';
 import { type TreeRow, tree } from '../../query/tree.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
 import { headline, NOTHING, rowName } from '../../wording/rows.ts';
-import { printJson, printWarnings } from '../print.ts';
+import { addHelp, FILTER_HELP } from '../help.ts';
+import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
-import { addViewOptions, FILTER_HELP, openView, type ViewOptions } from '../view-options.ts';
+import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const DEFAULT_NODES = 40;
 const DEFAULT_JSON_NODES = 1000;
@@ -16,35 +17,35 @@ export function treeCommand(shell: Shell): Command {
     .description('The call tree of the allocations, heaviest path first.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .option('--callers', 'start at the functions that allocated and show who called them');
-  return addViewOptions(
+  addViewOptions(
     command,
     `nodes shown, the heaviest ones; the rest becomes "other" (default ${DEFAULT_NODES}, ${DEFAULT_JSON_NODES} with --json)`,
-  )
-    .addHelpText(
-      'after',
-      `${FILTER_HELP}
-
-The tree is indented where it branches; a single child stands below its parent after └. ▶ marks the hot path.
-
-Examples:
-  memsurge tree app.memsurge --hide-system
-  memsurge tree app.memsurge --callers --type 'System.Byte[]'`,
-    )
-    .action(async (path: string, options: ViewOptions & { callers?: true }) => {
-      const { trace, view } = await openView(shell, path, options);
-      const limit = options.limit ?? (options.json ? DEFAULT_JSON_NODES : DEFAULT_NODES);
-      const answer = tree(trace, view, options.callers ? 'callers' : 'callees', { limit });
-      if (options.json) {
-        printJson(shell, answer);
-        return;
-      }
-      shell.out(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`);
-      shell.out('');
-      shell.out(
-        answer.rows.length === 0 ? NOTHING : formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'),
-      );
-      printWarnings(shell, answer.warnings);
-    });
+    'foldsSystem',
+  ).action(async (path: string, options: ViewOptions & { callers?: true }) => {
+    const opened = await openView(shell, path, options);
+    const { trace, view } = opened;
+    const limit = options.limit ?? (options.json ? DEFAULT_JSON_NODES : DEFAULT_NODES);
+    const answer = tree(trace, view, options.callers ? 'callers' : 'callees', { limit });
+    if (options.json) {
+      printJson(shell, answer);
+      return;
+    }
+    shell.out(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`);
+    shell.out('');
+    shell.out(
+      answer.rows.length === 0 ? NOTHING : formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'),
+    );
+    printAnswerWarnings(shell, answer.warnings, opened);
+  });
+  return addHelp(
+    command,
+    shell,
+    [
+      ...FILTER_HELP,
+      'The tree is indented where it branches; a single child stands below its parent after └. ▶ marks the hot path.',
+    ],
+    ['memsurge tree app.memsurge --hide-system', "memsurge tree app.memsurge --callers --type 'System.Byte[]'"],
+  );
 }
 
 interface Line {

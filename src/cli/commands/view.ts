@@ -1,8 +1,9 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { addHelp } from '../help.ts';
 import type { Shell } from '../shell.ts';
 
 export function viewCommand(shell: Shell, version: string): Command {
-  return new Command('view')
+  const command = new Command('view')
     .summary('look at traces in the browser')
     .description(
       'Shows traces in the browser: prints the address of a page that this machine alone can open, and serves it until Ctrl-C.',
@@ -10,22 +11,24 @@ export function viewCommand(shell: Shell, version: string): Command {
     .argument('<trace...>', '.memsurge files, folders of recordings, or .nettrace files')
     .addOption(new Option('--port <n>', 'port to serve at').argParser(parsePort).default(0, 'any free one'))
     .option('--no-open', 'do not open a browser')
-    .addHelpText(
-      'after',
-      `
-The address holds a secret: who does not have it sees nothing. Over SSH, the line to type for a tunnel is printed.
-
-Examples:
-  memsurge view app.memsurge
-  memsurge view before.memsurge after.memsurge
-  memsurge view app.memsurge --port 8123 --no-open`,
-    )
     .action(async (paths: string[], { port, open }: { port: number; open: boolean }) => {
       const { checkTrace } = await import('../../read/open.ts');
       for (const path of paths) await checkTrace(path);
       const { serveTraces } = await import('../serve-traces.ts');
       await serveTraces(paths, { port, openBrowser: open, version }, shell.out);
     });
+  return addHelp(
+    command,
+    shell,
+    [
+      'The address holds a secret: who does not have it sees nothing. Over SSH, the line to type for a tunnel is printed.',
+    ],
+    [
+      'memsurge view app.memsurge',
+      'memsurge view before.memsurge after.memsurge',
+      'memsurge view app.memsurge --port 8123 --no-open',
+    ],
+  );
 }
 
 function parsePort(text: string): number {

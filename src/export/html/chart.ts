@@ -1,6 +1,7 @@
 import type { Answer } from '../../query/rows.ts';
 import type { TimelineRow } from '../../query/timeline.ts';
 import { KIND_LABELS, KINDS } from '../../trace/kinds.ts';
+import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
 import { byteSplits, gcHeapOf, stretchText } from '../../wording/timeline.ts';
 import { scrolling } from './figures.ts';
@@ -244,7 +245,7 @@ function describe({ rows }: Answer<TimelineRow>): string {
     first && last
       ? `The resident set went from ${formatBytes(first.rss ?? 0)} to ${formatBytes(last.rss ?? 0)}, at most ${formatBytes(highest.rss ?? 0)} at ${formatTime(highest.from)}. `
       : '';
-  const collections = `${gcs} garbage ${gcs === 1 ? 'collection' : 'collections'}`;
+  const collections = `${gcs} garbage ${plural(gcs, 'collection')}`;
   return `${formatTime(rows[0].from)} to ${formatTime(rows[rows.length - 1].to)}: ${collections}. ${resident}`.trim();
 }
 

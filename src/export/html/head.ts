@@ -1,5 +1,6 @@
 import type { Facts } from '../../query/facts.ts';
 import type { ReportAnswer } from '../../query/report.ts';
+import { plural } from '../../trace/plural.ts';
 import type { View } from '../../trace/view.ts';
 import { formatTime } from '../../wording/figures.ts';
 import { memoryTitle } from '../../wording/findings.ts';
@@ -18,7 +19,7 @@ export function programOf({ processes, recording }: Facts): string {
   if (first === undefined) return recording.source;
   const more = processes.length - 1;
   const name = nameOf(first.name || first.label);
-  return more === 0 ? name : `${name} and ${more} more ${more === 1 ? 'process' : 'processes'}`;
+  return more === 0 ? name : `${name} and ${more} more ${plural(more, 'process', 'processes')}`;
 }
 
 /** What was recorded when, and which part of it the page shows. */

@@ -1,5 +1,6 @@
 import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../query/heap.ts';
 import { HEAP_LABELS } from '../../trace/kinds.ts';
+import { plural } from '../../trace/plural.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { View } from '../../trace/view.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
@@ -52,7 +53,7 @@ function summaryText(gcs: readonly GcRow[]): string {
   const total = pauses.reduce((sum, pause) => sum + pause, 0);
   const longest = pauses.reduce((most, pause) => Math.max(most, pause), 0);
   return (
-    `${gcs.length} ${gcs.length === 1 ? 'collection' : 'collections'} (${of(0)} of generation 0, ${of(1)} of 1, ${of(2)} of 2) ` +
+    `${gcs.length} ${plural(gcs.length, 'collection')} (${of(0)} of generation 0, ${of(1)} of 1, ${of(2)} of 2) ` +
     `paused the program for ${formatTime(total)} altogether, at most ${formatTime(longest)} at once.`
   );
 }

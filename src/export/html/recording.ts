@@ -1,5 +1,6 @@
 import type { Facts } from '../../query/facts.ts';
 import { KIND_LABELS } from '../../trace/kinds.ts';
+import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
 import { framesText, MANAGED_SOURCES, NATIVE_SOURCES } from '../../wording/recording.ts';
 import { nameOf } from './figures.ts';
@@ -30,7 +31,7 @@ ${fact(
 )}
 </dl>
 ${processes.slice(0, PROCESSES).map(processOf)}
-${hidden > 0 && html`<p class="dim">and ${hidden} more processes</p>`}</section>`;
+${hidden > 0 && html`<p class="dim">and ${hidden} more ${plural(hidden, 'process', 'processes')}</p>`}</section>`;
 }
 
 type Process = Facts['processes'][number];

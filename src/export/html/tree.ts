@@ -1,5 +1,6 @@
 import type { Answer } from '../../query/rows.ts';
 import { type TreeRow, tree } from '../../query/tree.ts';
+import { plural } from '../../trace/plural.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { Unit, View } from '../../trace/view.ts';
 import { formatShare } from '../../wording/figures.ts';
@@ -73,7 +74,7 @@ function nodeOf(row: TreeRow, { unit, depth, showsOwn }: Place, isChained: boole
 function prunedText(rows: readonly TreeRow[], limit: number): string {
   const folded = foldedIn(rows);
   if (folded === 0) return 'Nothing is left out.';
-  return `Pruned to the ${limit} heaviest nodes; ${folded} more ${folded === 1 ? 'branch is' : 'branches are'} in “other”.`;
+  return `Pruned to the ${limit} heaviest nodes; ${folded} more ${plural(folded, 'branch is', 'branches are')} in “other”.`;
 }
 
 function foldedIn(rows: readonly TreeRow[]): number {

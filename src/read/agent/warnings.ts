@@ -1,3 +1,4 @@
+import { plural } from '../../trace/plural.ts';
 import type { AgentCapture } from './capture.ts';
 
 /** What the reader of native figures must know: losses and blind spots, as sentences. */
@@ -7,16 +8,20 @@ export function nativeWarnings({ attached, shadowed, losses, sites, mode, sample
     warnings.push('another allocator comes before ours (static or first in LD_PRELOAD): its allocations were not seen');
   }
   if (losses.droppedCount > 0) {
-    const what = `${losses.droppedCount} blocks of ${losses.droppedBytes} bytes`;
-    warnings.push(`the agent's file could not grow, so ${what} are missing: native figures are too low`);
+    const what = `${losses.droppedCount} ${plural(losses.droppedCount, 'block')} of ${losses.droppedBytes} ${plural(losses.droppedBytes, 'byte')}`;
+    warnings.push(
+      `the agent's file could not grow, so ${what} ${plural(losses.droppedCount, 'is', 'are')} missing: native figures are too low`,
+    );
   }
   if (attached && losses.unknownFreedCount > 0) {
     warnings.push(
-      `${losses.unknownFreedCount} native blocks from before the recording were released since: they are in no figure`,
+      `${losses.unknownFreedCount} native ${plural(losses.unknownFreedCount, 'block')} from before the recording ${plural(losses.unknownFreedCount, 'was', 'were')} released since, and in no figure`,
     );
   }
   if (losses.stacklessCount > 0) {
-    warnings.push(`${losses.stacklessCount} native allocations have no stack: they count under their thread`);
+    warnings.push(
+      `${losses.stacklessCount} native ${plural(losses.stacklessCount, 'allocation has', 'allocations have')} no stack and ${plural(losses.stacklessCount, 'counts under its', 'count under their')} thread`,
+    );
   }
   const share = sites.broken / Math.max(1, sites.length);
   if (share > 0.01)

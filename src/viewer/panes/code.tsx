@@ -3,6 +3,7 @@ import type { JSX } from 'preact';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import type { Row } from '../../query/rows.ts';
 import type { CodeWithSource } from '../../serve/api.ts';
+import { plural } from '../../trace/plural.ts';
 import type { Unit } from '../../trace/view.ts';
 import { formatShare } from '../../wording/figures.ts';
 import { useAnswer } from '../answers.ts';
@@ -66,7 +67,7 @@ function FunctionCode({ answer }: { readonly answer: CodeWithSource }): JSX.Elem
         {answer.path}
         {hot.length > 1 && ` · ${hot.length} allocating lines: n and p go from one to the next`}
         {others.length > 0 &&
-          ` · o: next of ${others.length} ${others.length === 1 ? 'line' : 'lines'} that other functions of this file allocated in`}
+          ` · o: next of ${others.length} ${plural(others.length, 'line')} that other functions of this file allocated in`}
       </p>
       {lines === undefined && <NoSource answer={answer} />}
       {elsewhere.length > 0 && (
@@ -161,7 +162,7 @@ function NoSource({ answer }: { readonly answer: CodeWithSource }): JSX.Element 
       )}
       {folder.value.length > 0 && !found.value.has(answer.path) && (
         <p>
-          Not among the {folder.value.length} files of that folder.{' '}
+          Not among the {folder.value.length} {plural(folder.value.length, 'file')} of that folder.{' '}
           <button type="button" onClick={() => void lookInFolder(answer.path)}>
             look again
           </button>

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { TreeRow } from '../../query/tree.ts';
+import { holds } from '../../trace/search.ts';
 import type { Unit } from '../../trace/view.ts';
 import { formatShare } from '../../wording/figures.ts';
 import { rowName } from '../../wording/rows.ts';
@@ -47,8 +48,7 @@ export function Flame(): JSX.Element {
   if (error !== undefined) return <Refusal text={error} />;
   const focus = findBox(boxes, zoomed.value) ?? { left: 0, width: total(answer?.rows ?? []), path: [] };
   const levels = boxes.filter((level) => level.some((box) => isNear(box, focus)));
-  const wanted = search.value.toLowerCase();
-  const found = wanted === '' ? undefined : sumFound(answer?.rows ?? [], wanted);
+  const found = search.value === '' ? undefined : sumFound(answer?.rows ?? [], search.value);
   return (
     <div class="grid-pane">
       <div class="toolbar">
@@ -139,7 +139,7 @@ function FlameBox({ box, focus, unit, depth }: FlameBoxProps): JSX.Element {
   const left = Math.max(0, (box.left - focus.left) / focus.width);
   const right = Math.min(1, (box.left + box.width - focus.left) / focus.width);
   const name = rowName(row, 'function');
-  const isFound = search.value !== '' && name.toLowerCase().includes(search.value.toLowerCase());
+  const isFound = search.value !== '' && holds([name], search.value);
   const isSelected = place.value.fn !== '' && qualifiedRow(row) === place.value.fn;
   const isCurrent = path.join('.') === current.value.join('.');
   const classes = [
@@ -218,7 +218,7 @@ function total(rows: readonly TreeRow[]): number {
 /** Share of all that lies under functions whose name holds `text`, each part once. */
 function sumFound(rows: readonly TreeRow[], text: string): number {
   return rows.reduce((sum, row) => {
-    if (!row.other && row.name.toLowerCase().includes(text)) return sum + row.share;
+    if (!row.other && holds([row.name], text)) return sum + row.share;
     return sum + sumFound(row.children, text);
   }, 0);
 }

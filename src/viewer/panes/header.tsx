@@ -5,21 +5,12 @@ import { KIND_LABELS } from '../../trace/kinds.ts';
 import { type AskedView, METRICS, type Metric } from '../../trace/view.ts';
 import { formatTime } from '../../wording/figures.ts';
 import { accuracyText, beforeText, rowName, shownText } from '../../wording/rows.ts';
+import { METRIC_MEANS } from '../../wording/view.ts';
 import { busy, useAnswer } from '../answers.ts';
 import { bindKeys, boundKeys, LIST_KEYS } from '../keys.ts';
 import { changeView, clearFilters, go, place, view } from '../place.ts';
 import { trace, traces } from '../traces.ts';
 import { useShown } from './shown.ts';
-
-/** What each metric counts, for the menu. */
-const METRIC_MEANS: Record<Metric, string> = {
-  allocated: 'allocated in the range',
-  unreleased: 'allocated in the range and not released by its end',
-  temporary: 'allocated and released in the range',
-  live: 'not released by the end of the range, whenever allocated',
-  net: 'allocated minus released in the range',
-  peak: 'held when the native heap was at its highest',
-};
 
 const help = signal(false);
 const warnings = signal(false);

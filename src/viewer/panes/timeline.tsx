@@ -5,6 +5,7 @@ import type uPlot from 'uplot';
 import type { LaneRow } from '../../query/lanes.ts';
 import type { Answer } from '../../query/rows.ts';
 import type { TimelineRow } from '../../query/timeline.ts';
+import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
 import { gcHeapOf, stretchText } from '../../wording/timeline.ts';
 import { useAnswer } from '../answers.ts';
@@ -175,7 +176,7 @@ function Strips({ answer, lanes }: StripsProps): JSX.Element {
       </ul>
       <Strip
         height={lanes.length * LANE_HEIGHT}
-        label={`${lanes.length} threads over time`}
+        label={`${lanes.length} ${plural(lanes.length, 'thread')} over time`}
         draw={(canvas) => drawLanes(canvas, lanes)}
         of={lanes}
       />

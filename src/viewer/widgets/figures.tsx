@@ -1,5 +1,6 @@
 import type { JSX } from 'preact';
 import type { Answer, Row } from '../../query/rows.ts';
+import { plural } from '../../trace/plural.ts';
 import type { Unit } from '../../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
 import type { Column } from './grid.tsx';
@@ -11,8 +12,8 @@ export function figureText(unit: Unit, amount: { readonly bytes: number; readonl
 
 /** The exact figure, for what a pointer rests on: "3,145,728,720 bytes". */
 export function exactText(unit: Unit, value: number): string {
-  const digits = Number.isInteger(value) ? 0 : 1;
-  return `${value.toLocaleString('en-US', { maximumFractionDigits: digits })} ${unit === 'bytes' ? 'bytes' : 'objects'}`;
+  const whole = Math.round(value);
+  return `${whole.toLocaleString('en-US')} ${plural(whole, unit === 'bytes' ? 'byte' : 'object')}`;
 }
 
 /** A share as a bar and, where `withText`, as a figure. */
