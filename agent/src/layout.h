@@ -201,7 +201,7 @@ struct layout_header {
   _Atomic uint32_t tick;
   /** Recorder: 1 asks for a stop. */
   _Atomic uint32_t stop;
-  /** Live and highest requested bytes of KIND_NATIVE_HEAP; exact while one thread allocates, else within threads × 64 KiB. */
+  /** Live and highest requested bytes of KIND_NATIVE_HEAP. */
   _Atomic uint64_t live_bytes;
   _Atomic uint64_t peak_bytes;
   _Atomic uint64_t peak_time;
