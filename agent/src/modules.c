@@ -96,6 +96,9 @@ bool modules_find(uint64_t address, struct image *image) {
 
 bool modules_is_loader(const struct image *image) { return image->start == getauxval(AT_BASE); }
 
+#define PATH_BYTES 1024
+static char program_path[PATH_BYTES];
+
 /* Paths as the loader has them may be relative to a directory that is not the current one any more: then as the kernel has them. */
 static void path_of(const struct image *image, char *path, size_t size) {
   path[0] = 0;
@@ -104,7 +107,7 @@ static void path_of(const struct image *image, char *path, size_t size) {
   } else if (image->start == getauxval(AT_SYSINFO_EHDR)) {
     strncpy(path, "[vdso]", size - 1);
   } else if (image->name[0] == 0) {
-    SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, size - 1);
+    memcpy(path, program_path, size < sizeof program_path ? size : sizeof program_path);
   } else {
     modules_mapped_path(image->start, path, size);
   }
@@ -128,7 +131,7 @@ static bool find_build_id(const uint8_t *notes, uint64_t bytes, struct layout_mo
 }
 
 static uint32_t append_row(const struct image *image) {
-  char path[1024] = "";
+  char path[PATH_BYTES] = "";
   path_of(image, path, sizeof path);
   struct layout_module row = {.start = image->start, .end = image->end, .bias = image->bias, .from_time = monotonic_ns()};
   row.path = store_string(path);
@@ -169,7 +172,39 @@ void modules_note(const struct image *image) {
   }
 }
 
-void modules_reset(void) { memset(known_images, 0, sizeof known_images); }
+#define KEPT_SEGMENTS 256
+static struct {
+  uint64_t start, end;
+} kept[KEPT_SEGMENTS];
+static uint32_t kept_count;
+
+/* The program and what it was linked with come first in the list, as they were loaded; the first that comes later ends it. */
+static int keep_image(struct dl_phdr_info *info, size_t size, void *last) {
+  (void)size;
+  for (int i = 0; i < info->dlpi_phnum && kept_count < KEPT_SEGMENTS; i++) {
+    const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+    if (header->p_type != PT_LOAD || !(header->p_flags & PF_X) || !(header->p_flags & PF_R)) continue;
+    kept[kept_count].start = info->dlpi_addr + header->p_vaddr;
+    kept[kept_count++].end = info->dlpi_addr + header->p_vaddr + header->p_memsz;
+  }
+  /* The loader itself stands last among them. */
+  return info->dlpi_addr == *(const uint64_t *)last;
+}
+
+bool modules_keep_code(uint64_t address, uint64_t bytes) {
+  for (uint32_t i = 0; i < kept_count; i++) {
+    if (address >= kept[i].start && address + bytes <= kept[i].end && address + bytes > address) return true;
+  }
+  return false;
+}
+
+void modules_reset(void) {
+  memset(known_images, 0, sizeof known_images);
+  uint64_t loader = getauxval(AT_BASE);
+  if (kept_count == 0) dl_iterate_phdr(keep_image, &loader);
+  long length = SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path - 1);
+  program_path[length > 0 ? length : 0] = 0;
+}
 
 /* Other threads may be unloading images meanwhile: none is looked into. */
 bool modules_refresh(void) {
