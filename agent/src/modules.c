@@ -14,12 +14,21 @@
 #include "modules-path.h"
 #include "store.h"
 
-/* glibc 2.35 and later; needs no lock. */
+/* struct dl_find_object, which older headers do not have. */
+struct found_object {
+  unsigned long long flags;
+  void *start, *end;
+  struct link_map *map;
+  void *unwind_table;
+  unsigned long long reserved[7];
+};
+
+/* _dl_find_object of glibc 2.35 and later; needs no lock. NULL where it is not there. */
+static int (*find_object_by_libc)(void *, struct found_object *);
 #ifdef MEMSURGE_TEST_MODULES_LIST
 #define HAS_FIND_OBJECT false
 #else
-extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
-#define HAS_FIND_OBJECT (_dl_find_object != NULL)
+#define HAS_FIND_OBJECT (find_object_by_libc != NULL)
 #endif
 
 /* Images of which a stack told; more than that are not noted. */
@@ -70,22 +79,18 @@ static void find_extent(struct image *image) {
 
 /* As the loader knows it, without a look into the image itself. */
 static bool find_object(uint64_t address, struct image *image) {
-#ifndef MEMSURGE_TEST_MODULES_LIST
-  if (HAS_FIND_OBJECT) {
-    struct dl_find_object object;
-    if (_dl_find_object((void *)address, &object) != 0) return false;
-    *image = (struct image){
-        .start = (uint64_t)object.dlfo_map_start,
-        .end = (uint64_t)object.dlfo_map_end,
-        .bias = object.dlfo_link_map->l_addr,
-        .unwind_table = (uint64_t)object.dlfo_eh_frame,
-        .handle = object.dlfo_link_map,
-        .name = object.dlfo_link_map->l_name,
-    };
-    return true;
-  }
-#endif
-  return modules_list_find(address, image);
+  if (!HAS_FIND_OBJECT) return modules_list_find(address, image);
+  struct found_object object;
+  if (find_object_by_libc((void *)address, &object) != 0) return false;
+  *image = (struct image){
+      .start = (uint64_t)object.start,
+      .end = (uint64_t)object.end,
+      .bias = object.map->l_addr,
+      .unwind_table = (uint64_t)object.unwind_table,
+      .handle = object.map,
+      .name = object.map->l_name,
+  };
+  return true;
 }
 
 bool modules_find(uint64_t address, struct image *image) {
@@ -200,10 +205,17 @@ bool modules_keep_code(uint64_t address, uint64_t bytes) {
 
 void modules_reset(void) {
   memset(known_images, 0, sizeof known_images);
+  void *found = dlvsym(RTLD_DEFAULT, "_dl_find_object", "GLIBC_2.35");
+  memcpy(&find_object_by_libc, &found, sizeof found);
+  if (!HAS_FIND_OBJECT) modules_list_refresh();
   uint64_t loader = getauxval(AT_BASE);
   if (kept_count == 0) dl_iterate_phdr(keep_image, &loader);
   long length = SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path - 1);
   program_path[length > 0 ? length : 0] = 0;
+}
+
+void modules_loaded(void) {
+  if (!HAS_FIND_OBJECT) modules_list_refresh();
 }
 
 /* Other threads may be unloading images meanwhile: none is looked into. */

@@ -42,4 +42,7 @@ void modules_reset(void);
  */
 bool modules_refresh(void);
 
+/** Where libcs without _dl_find_object may have loaded images: reads their list anew if it changed, under the loader's lock. */
+void modules_loaded(void);
+
 #endif

@@ -11,6 +11,7 @@
 #include "definition.h"
 #include "hooks.h"
 #include "lock.h"
+#include "modules.h"
 
 extern void *__libc_stack_end __attribute__((weak));
 
@@ -186,6 +187,7 @@ static void *find(const struct got_hook *hook) {
 __attribute__((used)) void *dlsym_hooked(void *handle, const char *name) {
   if (!resolved) real_resolve();
   got_refresh();
+  modules_loaded();
   if (handle == RTLD_NEXT || (handle == RTLD_DEFAULT && preloaded) || name == NULL) return NULL;
   for (size_t i = 0; hooks[i].name != NULL; i++) {
     if (strcmp(hooks[i].name, name) == 0) return real_dlsym(handle, name) == *hooks[i].real ? hooks[i].hook : NULL;
