@@ -74,7 +74,9 @@ static bool holds_name(const struct file *names, const char *name) {
 
 /* The runtimes of sanitizers insist on being loaded first, or on memory that is as they left it. */
 static bool is_sanitized(const struct file *file) {
-  static const char *const entries[] = {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init", "__hwasan_init"};
+  static const char *const entries[] = {"__asan_init", "__tsan_init", "__msan_init", "__lsan_init", "__hwasan_init",
+                                        /* what is left to see of one that is linked in statically */
+                                        "__sanitizer_symbolize_code"};
   struct file names;
   if (!dynamic_names(file, &names)) return false;
   for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
