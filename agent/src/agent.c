@@ -12,10 +12,13 @@
 #include "memory.h"
 #include "real.h"
 #include "samples.h"
+#include "sandbox.h"
 #include "stacks.h"
 #include "store.h"
 #include "threads.h"
 #include "unwind.h"
+
+#define FENCE_NS 20000000u
 
 struct gate gate;
 
@@ -124,6 +127,7 @@ static bool prepare(void) {
 
 bool agent_start(const struct agent_config *config, enum layout_start start) {
   if (!prepare()) return false;
+  sandbox_note_start();
   uint64_t now = monotonic_ns();
   if (!create_file(config, now)) return false;
   gate.mode = config->mode;
@@ -150,7 +154,7 @@ void agent_start_preloaded(void) {
   if (!atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STARTING)) return;
   bool is_fork = started_pid != 0;
   /* A child of a program that was attached to is not recorded: nobody asked for it, and no thread of ours came along. */
-  bool asked = is_fork && wanted.mode != 0;
+  bool asked = is_fork && wanted.mode != 0 && sandbox_allows_start();
   if (!is_fork) {
     const char *text = real_environment("MEMSURGE_AGENT");
     asked = text != NULL && agent_parse(text, &wanted);
@@ -168,15 +172,20 @@ void agent_stop_requested(void) {
   if (atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STOPPED)) end();
 }
 
+/* Where membarrier is refused (seccomp), time has to do: no processor holds a store back for so long. */
+static void fence_all_threads(void) {
+  if (SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
+  SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+  if (SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0) return;
+  for (uint64_t end = monotonic_ns() + FENCE_NS; monotonic_ns() < end;) SYSTEM_CALL3(SYS_sched_yield, 0, 0, 0);
+}
+
 void agent_stop(void) {
   uint32_t phase = GATE_RECORDING;
   bool was_recording = atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STOPPED);
   if (!was_recording && phase != GATE_STOPPED) return;
   if (store.header == NULL) return;
-  if (SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) < 0) {
-    SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
-    SYSTEM_CALL3(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
-  }
+  fence_all_threads();
   bool quiet = threads_quiesce();
   if (was_recording) end();
   /* Rather lost address space than a fault in the program. */
@@ -202,7 +211,6 @@ __attribute__((constructor)) static void on_load(void) {
 __attribute__((destructor)) static void on_exit_of_process(void) {
   struct thread *thread = thread_enter();
   if (thread == NULL) return;
-  thread_note_name(thread);
   end();
   thread_leave(thread);
 }

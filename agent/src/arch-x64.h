@@ -27,3 +27,8 @@ static inline void cpu_relax(void) { __asm__ volatile("pause"); }
 #define ARCH_RELOC_CALL R_X86_64_JUMP_SLOT
 #define ARCH_RELOC_ADDRESS R_X86_64_GLOB_DAT
 #define ARCH_RELOC_WORD R_X86_64_64
+
+/** e_machine of programs that can load the agent. */
+#define ARCH_ELF EM_X86_64
+/** Of a filter's view of a call (linux/audit.h). */
+#define ARCH_AUDIT AUDIT_ARCH_X86_64

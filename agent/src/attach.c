@@ -42,7 +42,7 @@ static void config_path(char *path) {
 /* Only what the program's own user or root wrote: the directory says where files are made in the program's name. */
 static bool is_trusted(long fd) {
   struct stat status;
-  if (fstat((int)fd, &status) != 0 || !S_ISREG(status.st_mode)) return false;
+  if (SYSTEM_CALL3(SYS_fstat, fd, &status, 0) != 0 || !S_ISREG(status.st_mode)) return false;
   bool by_owner = status.st_uid == 0 || status.st_uid == (uid_t)SYSTEM_CALL3(SYS_geteuid, 0, 0, 0);
   return by_owner && (status.st_mode & 077) == 0 && status.st_nlink == 1;
 }

@@ -11,6 +11,7 @@
 #include "attach.h"
 #include "got.h"
 #include "memory.h"
+#include "sandbox.h"
 #include "store.h"
 
 #define POLL_NS 20000000
@@ -22,9 +23,14 @@
 static _Atomic uint32_t quit;
 static pthread_t control_thread;
 
-static void wait_for_quit(void) {
+/* False: the program has given up the call for this thread too. */
+static bool wait_for_quit(void) {
   struct timespec timeout = {.tv_nsec = POLL_NS};
-  SYSTEM_CALL4(SYS_futex, &quit, FUTEX_WAIT_PRIVATE, 0, &timeout);
+  if (sandbox_spares_others()) {
+    system_call(SYS_futex, (long)&quit, FUTEX_WAIT_PRIVATE, 0, (long)&timeout, 0, 0);
+    return true;
+  }
+  return SYSTEM_CALL4(SYS_futex, &quit, FUTEX_WAIT_PRIVATE, 0, &timeout) != -EPERM_RESULT;
 }
 
 /* The recorder's number of its last look, and when it was seen to change. */
@@ -43,14 +49,15 @@ static bool is_abandoned(struct looks *looks) {
 static void *run(void *unused) {
   SYSTEM_CALL3(SYS_prctl, PR_SET_NAME, "memsurge", 0);
   struct looks looks = {0};
+  bool can_wait = true;
   while (atomic_load(&quit) == 0) {
     got_refresh();
-    bool is_over = atomic_load(&store.header->stop) != 0 || atomic_load(&store.header->state) == STATE_STOPPED;
+    bool is_over = !can_wait || atomic_load(&store.header->stop) != 0 || atomic_load(&store.header->state) == STATE_STOPPED;
     if ((is_over || is_abandoned(&looks)) && attach_end_by_control()) {
       pthread_detach(pthread_self());
       break;
     }
-    wait_for_quit();
+    can_wait = wait_for_quit();
   }
   return unused;
 }

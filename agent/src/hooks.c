@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "record.h"
@@ -109,5 +111,10 @@ EXPORT void *pvalloc(size_t size) {
 const struct got_hook hooks[] = {
     HOOK(malloc), HOOK(calloc),        HOOK(realloc),  HOOK(reallocarray), HOOK(free), HOOK(posix_memalign),
     HOOK(aligned_alloc), HOOK(memalign), HOOK(valloc), HOOK(pvalloc),      HOOK(mmap), HOOK(mmap64),
-    HOOK(munmap),        HOOK(mremap),   HOOK(brk),    HOOK(sbrk),         HOOK(dlclose), {"dlsym", (void *)dlsym_thunk, (void **)&real_dlsym}, {0},
+    HOOK(munmap),        HOOK(mremap),   HOOK(brk),    HOOK(sbrk),         HOOK(dlclose), {"dlsym", (void *)dlsym_thunk, (void **)&real_dlsym},
+    HOOK(prctl),         HOOK(setrlimit), HOOK(prlimit), HOOK(pthread_setname_np),   {"syscall", (void *)syscall_thunk, (void **)&real_syscall},
+    HOOK(execve),        HOOK(execvpe),   HOOK(fexecve), HOOK(execveat),     HOOK(posix_spawn), HOOK(posix_spawnp),
+    HOOK(execv),         HOOK(execvp),    HOOK(execl),   HOOK(execlp),       HOOK(execle),
+    {"setrlimit64", (void *)setrlimit, (void **)&real.setrlimit}, {"prlimit64", (void *)prlimit, (void **)&real.prlimit},
+    {0},
 };

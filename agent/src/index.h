@@ -79,18 +79,23 @@ static inline void stack_index_put(struct stack_slot *slots, uint32_t mask, uint
   slots[place] = (struct stack_slot){hash, stack};
 }
 
-static inline bool stack_index_add(struct stack_index *index, uint64_t hash, uint32_t stack) {
-  if (index->slots == NULL || index->used >= index->mask - index->mask / 4) {
-    uint32_t size = index->slots == NULL ? 256 : (index->mask + 1) * 2;
-    struct stack_slot *slots = memory_map_table(size * sizeof *slots);
-    if (slots == NULL) return false;
-    for (uint32_t i = 0; index->slots != NULL && i <= index->mask; i++) {
-      if (index->slots[i].stack != 0) stack_index_put(slots, size - 1, index->slots[i].hash, index->slots[i].stack);
-    }
-    memory_unmap(index->slots, ((uint64_t)index->mask + 1) * sizeof *slots);
-    index->slots = slots;
-    index->mask = size - 1;
+/** Makes room for some more; false when there is no memory. */
+static inline bool stack_index_reserve(struct stack_index *index, uint32_t count) {
+  if (index->slots != NULL && index->used + count <= index->mask - index->mask / 4) return true;
+  uint32_t size = index->slots == NULL ? 256 : (index->mask + 1) * 2;
+  struct stack_slot *slots = memory_map_table(size * sizeof *slots);
+  if (slots == NULL) return false;
+  for (uint32_t i = 0; index->slots != NULL && i <= index->mask; i++) {
+    if (index->slots[i].stack != 0) stack_index_put(slots, size - 1, index->slots[i].hash, index->slots[i].stack);
   }
+  memory_unmap(index->slots, ((uint64_t)index->mask + 1) * sizeof *slots);
+  index->slots = slots;
+  index->mask = size - 1;
+  return true;
+}
+
+static inline bool stack_index_add(struct stack_index *index, uint64_t hash, uint32_t stack) {
+  if (!stack_index_reserve(index, 1)) return false;
   stack_index_put(index->slots, index->mask, hash, stack);
   index->used++;
   return true;

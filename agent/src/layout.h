@@ -67,7 +67,7 @@ struct layout_thread {
   uint64_t start_time;
   /** 0 while it lives. */
   uint64_t end_time;
-  /** As set last, seen when a stack of it was new or when it ended. */
+  /** As it was when the thread became known, or as the thread named itself since. */
   char name[16];
   uint64_t reserved[3];
 };
@@ -217,6 +217,9 @@ struct layout_header {
   uint64_t before_bytes;
   /** Inode of the pid namespace in which `pid` and `parent_pid` are numbers, as /proc/PID/ns/pid names it; 0 when /proc is not there. */
   uint64_t pid_namespace;
+  /** 1 when the program gave up system calls (seccomp) without which the file cannot grow. */
+  _Atomic uint32_t sandboxed;
+  uint32_t reserved;
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");

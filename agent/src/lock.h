@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "arch.h"
+#include "thread-block.h"
 #include "threads.h"
 
 struct lock {
@@ -20,7 +21,7 @@ static inline bool is_single_threaded(void) { return *(const volatile char *)sin
 static inline int32_t lock_taker(void) {
   const struct thread *thread = thread_self();
   if (LIKELY(thread != NULL) && LIKELY(thread->tid != 0)) return thread->tid;
-  return (int32_t)SYSTEM_CALL3(SYS_gettid, 0, 0, 0);
+  return thread_block_id();
 }
 
 /**

@@ -6,10 +6,7 @@
 #include <time.h>
 
 #include "arch.h"
-
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
+#include "sandbox.h"
 
 #define LEAST_POPULATED ((size_t)64 << 10)
 #define HUGE_PAGE ((size_t)2 << 20)
@@ -17,7 +14,7 @@
 void *memory_map(size_t bytes, enum memory_in_child in_child) {
   long at = SYSTEM_CALL6(SYS_mmap, 0, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at < 0 && at > -4096) return NULL;
-  SYSTEM_CALL3(SYS_madvise, at, bytes, in_child == MEMORY_GONE ? MADV_DONTFORK : MADV_WIPEONFORK);
+  if (in_child != MEMORY_KEPT) SYSTEM_CALL3(SYS_madvise, at, bytes, in_child == MEMORY_GONE ? MADV_DONTFORK : MADV_WIPEONFORK);
   return (void *)at;
 }
 
@@ -104,5 +101,5 @@ static uint64_t clock_ns(clockid_t clock) {
   return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
+uint64_t monotonic_ns(void) { return clock_ns(sandbox_clock_is_coarse() ? CLOCK_MONOTONIC_COARSE : CLOCK_MONOTONIC); }
 uint64_t monotonic_coarse_ns(void) { return clock_ns(CLOCK_MONOTONIC_COARSE); }

@@ -6,7 +6,11 @@
 #include <stdint.h>
 
 /** What a child made by fork finds in place of the pages. */
-enum memory_in_child { MEMORY_GONE, MEMORY_ZERO };
+enum memory_in_child { MEMORY_GONE, MEMORY_ZERO, MEMORY_KEPT };
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /** Zeroed pages, or NULL. */
 void *memory_map(size_t bytes, enum memory_in_child);

@@ -14,12 +14,21 @@
 #include "modules-path.h"
 #include "store.h"
 
-/* glibc 2.35 and later; needs no lock. */
+/* struct dl_find_object, which older headers do not have. */
+struct found_object {
+  unsigned long long flags;
+  void *start, *end;
+  struct link_map *map;
+  void *unwind_table;
+  unsigned long long reserved[7];
+};
+
+/* _dl_find_object of glibc 2.35 and later; needs no lock. NULL where it is not there. */
+static int (*find_object_by_libc)(void *, struct found_object *);
 #ifdef MEMSURGE_TEST_MODULES_LIST
 #define HAS_FIND_OBJECT false
 #else
-extern __typeof__(_dl_find_object) _dl_find_object __attribute__((weak));
-#define HAS_FIND_OBJECT (_dl_find_object != NULL)
+#define HAS_FIND_OBJECT (find_object_by_libc != NULL)
 #endif
 
 /* Images of which a stack told; more than that are not noted. */
@@ -70,22 +79,18 @@ static void find_extent(struct image *image) {
 
 /* As the loader knows it, without a look into the image itself. */
 static bool find_object(uint64_t address, struct image *image) {
-#ifndef MEMSURGE_TEST_MODULES_LIST
-  if (HAS_FIND_OBJECT) {
-    struct dl_find_object object;
-    if (_dl_find_object((void *)address, &object) != 0) return false;
-    *image = (struct image){
-        .start = (uint64_t)object.dlfo_map_start,
-        .end = (uint64_t)object.dlfo_map_end,
-        .bias = object.dlfo_link_map->l_addr,
-        .unwind_table = (uint64_t)object.dlfo_eh_frame,
-        .handle = object.dlfo_link_map,
-        .name = object.dlfo_link_map->l_name,
-    };
-    return true;
-  }
-#endif
-  return modules_list_find(address, image);
+  if (!HAS_FIND_OBJECT) return modules_list_find(address, image);
+  struct found_object object;
+  if (find_object_by_libc((void *)address, &object) != 0) return false;
+  *image = (struct image){
+      .start = (uint64_t)object.start,
+      .end = (uint64_t)object.end,
+      .bias = object.map->l_addr,
+      .unwind_table = (uint64_t)object.unwind_table,
+      .handle = object.map,
+      .name = object.map->l_name,
+  };
+  return true;
 }
 
 bool modules_find(uint64_t address, struct image *image) {
@@ -96,6 +101,9 @@ bool modules_find(uint64_t address, struct image *image) {
 
 bool modules_is_loader(const struct image *image) { return image->start == getauxval(AT_BASE); }
 
+#define PATH_BYTES 1024
+static char program_path[PATH_BYTES];
+
 /* Paths as the loader has them may be relative to a directory that is not the current one any more: then as the kernel has them. */
 static void path_of(const struct image *image, char *path, size_t size) {
   path[0] = 0;
@@ -104,7 +112,7 @@ static void path_of(const struct image *image, char *path, size_t size) {
   } else if (image->start == getauxval(AT_SYSINFO_EHDR)) {
     strncpy(path, "[vdso]", size - 1);
   } else if (image->name[0] == 0) {
-    SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, size - 1);
+    memcpy(path, program_path, size < sizeof program_path ? size : sizeof program_path);
   } else {
     modules_mapped_path(image->start, path, size);
   }
@@ -128,7 +136,7 @@ static bool find_build_id(const uint8_t *notes, uint64_t bytes, struct layout_mo
 }
 
 static uint32_t append_row(const struct image *image) {
-  char path[1024] = "";
+  char path[PATH_BYTES] = "";
   path_of(image, path, sizeof path);
   struct layout_module row = {.start = image->start, .end = image->end, .bias = image->bias, .from_time = monotonic_ns()};
   row.path = store_string(path);
@@ -169,7 +177,46 @@ void modules_note(const struct image *image) {
   }
 }
 
-void modules_reset(void) { memset(known_images, 0, sizeof known_images); }
+#define KEPT_SEGMENTS 256
+static struct {
+  uint64_t start, end;
+} kept[KEPT_SEGMENTS];
+static uint32_t kept_count;
+
+/* The program and what it was linked with come first in the list, as they were loaded; the first that comes later ends it. */
+static int keep_image(struct dl_phdr_info *info, size_t size, void *last) {
+  (void)size;
+  for (int i = 0; i < info->dlpi_phnum && kept_count < KEPT_SEGMENTS; i++) {
+    const ElfW(Phdr) *header = &info->dlpi_phdr[i];
+    if (header->p_type != PT_LOAD || !(header->p_flags & PF_X) || !(header->p_flags & PF_R)) continue;
+    kept[kept_count].start = info->dlpi_addr + header->p_vaddr;
+    kept[kept_count++].end = info->dlpi_addr + header->p_vaddr + header->p_memsz;
+  }
+  /* The loader itself stands last among them. */
+  return info->dlpi_addr == *(const uint64_t *)last;
+}
+
+bool modules_keep_code(uint64_t address, uint64_t bytes) {
+  for (uint32_t i = 0; i < kept_count; i++) {
+    if (address >= kept[i].start && address + bytes <= kept[i].end && address + bytes > address) return true;
+  }
+  return false;
+}
+
+void modules_reset(void) {
+  memset(known_images, 0, sizeof known_images);
+  void *found = dlvsym(RTLD_DEFAULT, "_dl_find_object", "GLIBC_2.35");
+  memcpy(&find_object_by_libc, &found, sizeof found);
+  if (!HAS_FIND_OBJECT) modules_list_refresh();
+  uint64_t loader = getauxval(AT_BASE);
+  if (kept_count == 0) dl_iterate_phdr(keep_image, &loader);
+  long length = SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path - 1);
+  program_path[length > 0 ? length : 0] = 0;
+}
+
+void modules_loaded(void) {
+  if (!HAS_FIND_OBJECT) modules_list_refresh();
+}
 
 /* Other threads may be unloading images meanwhile: none is looked into. */
 bool modules_refresh(void) {

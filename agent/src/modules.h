@@ -27,7 +27,13 @@ void modules_note(const struct image *);
 /** The code of the dynamic loader; a process begins in it, in a frame that no table describes. */
 bool modules_is_loader(const struct image *);
 
-/** For a new store: no image has its row yet. */
+/**
+ * Whether the `bytes` from an address on are code of an image that is never unloaded: one of the program's start, known
+ * from modules_reset. They can be read as they are, without asking the system.
+ */
+bool modules_keep_code(uint64_t address, uint64_t bytes);
+
+/** For a new store: no image has its row yet. Asks the system what hooks cannot ask later. */
 void modules_reset(void);
 
 /**
@@ -35,5 +41,8 @@ void modules_reset(void);
  * images anew, under the loader's lock.
  */
 bool modules_refresh(void);
+
+/** Where libcs without _dl_find_object may have loaded images: reads their list anew if it changed, under the loader's lock. */
+void modules_loaded(void);
 
 #endif

@@ -5,9 +5,9 @@
 
 #include "arch.h"
 
-/* The kernel reads the new mask before it refuses the request: EFAULT tells that 8 bytes cannot be read. */
+/* The kernel reads the new mask before it refuses the request: EINVAL tells that 8 bytes can be read. */
 static bool is_readable(uint64_t address) {
-  return SYSTEM_CALL4(SYS_rt_sigprocmask, ~0u, address & ~(uint64_t)7, 0, 8) != -14 /* EFAULT */;
+  return SYSTEM_CALL4(SYS_rt_sigprocmask, ~0u, address & ~(uint64_t)7, 0, 8) == -22 /* EINVAL */;
 }
 
 /* Where process_vm_readv is forbidden (seccomp): asked per page. */

@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "definition.h"
 #include "hooks.h"
 #include "lock.h"
+#include "modules.h"
 
 extern void *__libc_stack_end __attribute__((weak));
 
@@ -85,6 +87,44 @@ static int first_brk(void *to) { return is_resolved() ? real.brk(to) : (int)with
 static int first_dlclose(void *handle) { return is_resolved() ? real.dlclose(handle) : 0; }
 static void *first_sbrk(intptr_t by) { return is_resolved() ? real.sbrk(by) : (void *)with_errno(-ENOMEM); }
 
+static int first_prctl(int option, ...) {
+  va_list rest;
+  va_start(rest, option);
+  long a = va_arg(rest, long), b = va_arg(rest, long), c = va_arg(rest, long), d = va_arg(rest, long);
+  va_end(rest);
+  return (int)with_errno(SYSTEM_CALL6(SYS_prctl, option, a, b, c, d, 0));
+}
+static int first_setrlimit(unsigned resource, const struct rlimit *limit) {
+  return (int)with_errno(SYSTEM_CALL4(SYS_prlimit64, 0, resource, limit, NULL));
+}
+static int first_prlimit(pid_t pid, unsigned resource, const struct rlimit *limit, struct rlimit *old) {
+  return (int)with_errno(SYSTEM_CALL4(SYS_prlimit64, pid, resource, limit, old));
+}
+static int first_setname(pthread_t thread, const char *name) {
+  return is_resolved() ? real.pthread_setname_np(thread, name) : ENOMEM;
+}
+
+static int first_execve(const char *path, char *const arguments[], char *const environment[]) {
+  return (int)with_errno(SYSTEM_CALL3(SYS_execve, path, arguments, environment));
+}
+static int first_execvpe(const char *file, char *const arguments[], char *const environment[]) {
+  return is_resolved() ? real.execvpe(file, arguments, environment) : (int)with_errno(-ENOENT);
+}
+static int first_fexecve(int fd, char *const arguments[], char *const environment[]) {
+  return is_resolved() ? real.fexecve(fd, arguments, environment) : (int)with_errno(-ENOENT);
+}
+static int first_execveat(int directory, const char *path, char *const arguments[], char *const environment[], int flags) {
+  return (int)with_errno(SYSTEM_CALL6(SYS_execveat, directory, path, arguments, environment, flags, 0));
+}
+static int first_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                             char *const arguments[], char *const environment[]) {
+  return is_resolved() ? real.posix_spawn(pid, path, actions, attributes, arguments, environment) : ENOENT;
+}
+static int first_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
+                              char *const arguments[], char *const environment[]) {
+  return is_resolved() ? real.posix_spawnp(pid, file, actions, attributes, arguments, environment) : ENOENT;
+}
+
 struct real real = {
     .malloc = first_malloc,
     .calloc = first_calloc,
@@ -103,7 +143,27 @@ struct real real = {
     .brk = first_brk,
     .sbrk = first_sbrk,
     .dlclose = first_dlclose,
+    .prctl = first_prctl,
+    .setrlimit = first_setrlimit,
+    .prlimit = first_prlimit,
+    .pthread_setname_np = first_setname,
+    .execve = first_execve,
+    .execvpe = first_execvpe,
+    .fexecve = first_fexecve,
+    .execveat = first_execveat,
+    .posix_spawn = first_posix_spawn,
+    .posix_spawnp = first_posix_spawnp,
 };
+
+static long first_syscall(long number, ...) {
+  va_list rest;
+  va_start(rest, number);
+  long a = va_arg(rest, long), b = va_arg(rest, long), c = va_arg(rest, long);
+  long d = va_arg(rest, long), e = va_arg(rest, long), f = va_arg(rest, long);
+  va_end(rest);
+  return with_errno(SYSTEM_CALL6(number, a, b, c, d, e, f));
+}
+long (*real_syscall)(long, ...) = first_syscall;
 
 void *(*real_dlsym)(void *, const char *);
 
@@ -127,6 +187,7 @@ static void *find(const struct got_hook *hook) {
 __attribute__((used)) void *dlsym_hooked(void *handle, const char *name) {
   if (!resolved) real_resolve();
   got_refresh();
+  modules_loaded();
   if (handle == RTLD_NEXT || (handle == RTLD_DEFAULT && preloaded) || name == NULL) return NULL;
   for (size_t i = 0; hooks[i].name != NULL; i++) {
     if (strcmp(hooks[i].name, name) == 0) return real_dlsym(handle, name) == *hooks[i].real ? hooks[i].hook : NULL;

@@ -5,7 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <pthread.h>
+#include <spawn.h>
 #include <sys/types.h>
+
+struct rlimit;
 
 struct real {
   void *(*malloc)(size_t);
@@ -25,10 +29,27 @@ struct real {
   int (*brk)(void *);
   void *(*sbrk)(intptr_t);
   int (*dlclose)(void *);
+  int (*prctl)(int, ...);
+  int (*setrlimit)(unsigned, const struct rlimit *);
+  int (*prlimit)(pid_t, unsigned, const struct rlimit *, struct rlimit *);
+  int (*pthread_setname_np)(pthread_t, const char *);
+  int (*execve)(const char *, char *const[], char *const[]);
+  int (*execvpe)(const char *, char *const[], char *const[]);
+  int (*fexecve)(int, char *const[], char *const[]);
+  int (*execveat)(int, const char *, char *const[], char *const[], int);
+  int (*posix_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[]);
+  int (*posix_spawnp)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[]);
+  /** Hooked by way of those above. */
+  int (*execv)(const char *, char *const[]);
+  int (*execvp)(const char *, char *const[]);
+  int (*execl)(const char *, const char *, ...);
+  int (*execlp)(const char *, const char *, ...);
+  int (*execle)(const char *, const char *, ...);
 };
 /** Callable from the start: until they are known, the first call looks for them. */
 extern struct real real;
-/** The true dlsym, for the thunk's jump. */
+/** The true syscall and dlsym, for the thunks' jumps. */
+extern long (*real_syscall)(long, ...);
 extern void *(*real_dlsym)(void *, const char *);
 
 /** Finds all of them. */

@@ -7,10 +7,12 @@
 #define OP_BREG_FP (0x70 + REGISTER_FP)
 #define OP_DEREF 0x06
 
-/* Through a window even where an image lies: a stale word may lead into one that another thread is unloading. */
+/* Through a window even where another image lies: a stale word may lead into one that another thread is unloading. */
 static bool follows_call(struct walker *walker, uint64_t return_address) {
+  uint64_t start = return_address - CODE_CALL_BYTES;
+  if (modules_keep_code(start, CODE_CALL_BYTES)) return code_follows_call((const uint8_t *)start);
   uint32_t available;
-  const uint8_t *before = peek_bytes(&walker->code_window, return_address - CODE_CALL_BYTES, CODE_CALL_BYTES, &available);
+  const uint8_t *before = peek_bytes(&walker->code_window, start, CODE_CALL_BYTES, &available);
   return available != 0 && code_follows_call(before);
 }
 

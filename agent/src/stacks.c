@@ -4,6 +4,9 @@
 #include "lock.h"
 #include "store.h"
 
+/* Places in a table of a program that may not ask for memory any more. */
+#define LEAST_AHEAD 16384
+
 /* All threads meet the same code: program counters are shared. */
 static struct lock pcs_lock;
 static struct index pcs;
@@ -110,6 +113,15 @@ bool stacks_root(struct thread *thread) {
   return thread->root_stacks[KIND_NATIVE_HEAP] != 0 && thread->root_stacks[KIND_MAPPED] != 0;
 }
 
+/* A reserve for less than what is free does nothing, one for more doubles the table. */
+void stacks_reserve_ahead(struct thread *thread) {
+  lock_enter(&pcs_lock);
+  while (pcs.mask < LEAST_AHEAD && index_reserve(&pcs, pcs.mask + 1)) {}
+  lock_leave(&pcs_lock);
+  while (thread->nodes.mask < LEAST_AHEAD && index_reserve(&thread->nodes, thread->nodes.mask + 1)) {}
+  while (thread->stacks.mask < LEAST_AHEAD && stack_index_reserve(&thread->stacks, thread->stacks.mask + 1)) {}
+}
+
 /*
  * How many of the frames, from the root, are known, their nodes set. Where the walk before was left is most often where
  * new ground begins; but then all further frames are added, so their places in the index are asked for at once.
@@ -145,8 +157,6 @@ static uint32_t add_stack(struct thread *thread, enum layout_kind kind, uint32_t
     atomic_fetch_add_explicit(&store.header->losses.stackless_count, 1, memory_order_relaxed);
     return thread->root_stacks[kind];
   }
-  uint32_t count = ++thread->new_stacks;
-  if ((count & (count - 1)) == 0) thread_note_name(thread);
   return stack;
 }
 

@@ -12,4 +12,7 @@ bool stacks_root(struct thread *);
 /** Row of STACKS for where the thread is now. When it cannot be recorded it counts under the thread's root. */
 uint32_t stacks_here(struct thread *, enum layout_kind, const struct unwind_registers *);
 
+/** Memory for what a sandboxed thread may come to need. */
+void stacks_reserve_ahead(struct thread *);
+
 #endif

@@ -12,15 +12,13 @@
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 #define MIB ((uint64_t)1 << 20)
 #define FIRST_CHUNK ((uint64_t)16 << 10)
 #define LARGEST_CHUNK MIB
 /* A full disk is asked again only once in so many rows: asking costs microseconds. */
 #define RETRY_AFTER 4096
+#define LEAST_ROWS_AHEAD 65536
+#define LEAST_BYTES_AHEAD (2 * MIB)
 
 /* Of the file at most, before it is halved to fit RLIMIT_FSIZE; sums to 18 GiB. */
 static const struct {
@@ -230,6 +228,23 @@ static bool reserve(enum layout_section section, uint64_t bytes) {
   if (take_more(section, chunk) || take_more(section, least)) return true;
   growth->retry_in = RETRY_AFTER;
   return false;
+}
+
+/* As much again as is in use, and not less than a small program's whole recording takes. */
+void store_reserve_ahead(void) {
+  for (int i = 0; i < SECTION_COUNT; i++) {
+    struct growth *growth = &growths[i];
+    struct layout_range *range = &store.header->sections[i];
+    lock_enter(&growth->lock);
+    uint64_t used = (uint64_t)atomic_load(&range->rows) * range->row_bytes, ahead = range->row_bytes * LEAST_ROWS_AHEAD;
+    if (ahead > LEAST_BYTES_AHEAD) ahead = LEAST_BYTES_AHEAD;
+    if (i == SECTION_THREADS || i == SECTION_MODULES) ahead = FIRST_CHUNK;
+    uint64_t wanted = used + (used > ahead ? used : ahead);
+    if (wanted > range->capacity_bytes) wanted = range->capacity_bytes;
+    growth->retry_in = 0;
+    reserve(i, wanted);
+    lock_leave(&growth->lock);
+  }
 }
 
 uint32_t store_claim(enum layout_section section, uint32_t count) {

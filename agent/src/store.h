@@ -35,6 +35,8 @@ uint32_t store_claim(enum layout_section, uint32_t count);
 void store_count(enum layout_section, uint32_t end);
 /** Appends a zero-terminated text to SECTION_STRINGS. */
 uint32_t store_string(const char *text);
+/** Space for what a sandboxed program may come to need: it cannot grow the file any more. */
+void store_reserve_ahead(void);
 /** Space for rows 0 .. count of a section that another one runs parallel to. */
 bool store_reserve_rows(enum layout_section, uint32_t count);
 /** Gives whole pages of a section back to the disk: they read as zero and are never used again. */

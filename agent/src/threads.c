@@ -3,7 +3,6 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "agent.h"
 #include "arch.h"
@@ -12,11 +11,14 @@
 #include "samples.h"
 #include "stacks.h"
 #include "store.h"
+#include "thread-block.h"
 
 /* glibc calls a key's destructor again as long as the key has a value, so many times (PTHREAD_DESTRUCTOR_ITERATIONS). */
 #define EXIT_ROUNDS 4
 /* While the recording is off, a thread looks again after so many bytes. */
 #define PAUSE_BYTES (1 << 20)
+/* Of ended threads so many are kept before the kernel is asked whether one is gone. */
+#define KEPT_ENDED 16
 #define ESRCH_RESULT (-3)
 /* Nothing in the agent takes so long: the thread left it by longjmp, or is held by a debugger. */
 #define QUIESCE_NS 2000000000u
@@ -46,10 +48,18 @@ static struct layout_thread *row_of(const struct thread *thread) {
   return (struct layout_thread *)store_rows(SECTION_THREADS) + thread->serial;
 }
 
-void thread_note_name(struct thread *thread) {
+/* Renamings come by thread_is_named. */
+static void note_name(struct thread *thread) {
   char name[16] = "";
   SYSTEM_CALL3(SYS_prctl, PR_GET_NAME, name, 0);
   memcpy(row_of(thread)->name, name, sizeof name);
+}
+
+void thread_is_named(const char *name) {
+  struct thread *thread = thread_enter();
+  if (thread == NULL) return;
+  memcpy(row_of(thread)->name, name, sizeof row_of(thread)->name);
+  thread_leave(thread);
 }
 
 static bool is_known(const struct thread *thread) {
@@ -72,7 +82,6 @@ static void on_thread_exit(void *value) {
   if (!is_known(thread)) return;
   pthread_setspecific(exit_key, thread);
   if (++thread->exit_rounds < EXIT_ROUNDS || (thread = thread_enter()) == NULL) return;
-  thread_note_name(thread);
   row_of(thread)->end_time = monotonic_ns();
   thread_leave(thread);
   if (FORGETS_ITSELF) mark_ended(thread);
@@ -89,6 +98,7 @@ bool threads_prepare(void) {
 }
 
 void threads_reset(bool after_fork) {
+  thread_block_prepare();
   /* Whoever was told to pause looks again at once. */
   for (struct thread *thread = after_fork ? NULL : all_threads; thread != NULL; thread = thread->next) thread->countdown = 0;
   if (!after_fork) return;
@@ -107,10 +117,11 @@ static bool is_gone(const struct thread *thread) {
 static struct thread *find_or_map(int32_t tid) {
   struct thread *found = NULL;
   int looked_at = 0;
-  for (struct thread *thread = all_threads; thread != NULL && looked_at < 16; thread = thread->next) {
+  for (struct thread *thread = all_threads; thread != NULL && looked_at < 32; thread = thread->next) {
     if (!thread->ended) continue;
     if (FORGETS_ITSELF && thread->tid == tid && is_known(thread) && timer_slack() == thread->mark) return thread;
-    if (found == NULL && is_gone(thread)) found = thread;
+    /* Whoever has its stack now can only have got it after its end. */
+    if (found == NULL && (thread->pointer == thread_block() || (looked_at > KEPT_ENDED && is_gone(thread)))) found = thread;
     looked_at++;
   }
   if (found == NULL) return memory_map(sizeof *found, MEMORY_ZERO);
@@ -121,13 +132,7 @@ static struct thread *find_or_map(int32_t tid) {
 
 static void find_stack(struct thread *thread, int32_t pid) {
   uint64_t low, high;
-  memory_find((uint64_t)__builtin_frame_address(0), &low, &high);
-  if (thread->tid == pid && high != 0) { /* the first thread's stack grows */
-    struct rlimit limit = {0, 0};
-    SYSTEM_CALL4(SYS_prlimit64, 0, RLIMIT_STACK, 0, &limit);
-    uint64_t most = limit.rlim_cur < (1u << 30) ? limit.rlim_cur : 1u << 30;
-    if (high - most < low) low = high - most;
-  }
+  if (!thread_block_stack(thread->tid == pid, &low, &high)) memory_find((uint64_t)__builtin_frame_address(0), &low, &high);
   thread->walker.stack_low = low;
   thread->walker.stack_high = high;
 }
@@ -150,17 +155,18 @@ static bool introduce(struct thread *thread, int32_t tid) {
   thread->serial = serial;
   thread->recording = gate.recording;
   thread->tid = tid;
+  thread->pointer = thread_block();
   thread->random = row.start_time * 0x9e3779b97f4a7c15u ^ (uint64_t)thread ^ (uint64_t)tid;
   find_stack(thread, store.header->pid);
   samples_draw(thread);
   if (!stacks_root(thread)) return false;
   row_of(thread)->root_node = thread->root_node;
-  thread_note_name(thread);
+  note_name(thread);
   return true;
 }
 
 static struct thread *enter_new(struct thread *thread) {
-  int32_t tid = (int32_t)SYSTEM_CALL3(SYS_gettid, 0, 0, 0);
+  int32_t tid = thread_block_id();
   lock_enter(&list_lock);
   if (thread == NULL) thread = find_or_map(tid);
   if (thread != NULL && !thread->listed) {

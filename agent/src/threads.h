@@ -45,13 +45,14 @@ struct thread {
   uint32_t root_node;
   /** By layout_kind: the stack of which only the thread is known. */
   uint32_t root_stacks[2];
-  uint32_t new_stacks;
   /** unwind_code_epoch of what is in `nodes` and `stacks`. */
   uint32_t code_epoch;
   /** Hash of a path from the root → node, and hash of a whole stack with its kind → stack. All stacks are rooted at their thread: nobody else looks here. */
   struct index nodes;
   struct stack_index stacks;
   int32_t tid;
+  /** thread_block: the next thread with this one's stack has the same. */
+  uint64_t pointer;
   uint32_t exit_rounds;
   bool ended;
   /** Of an ended thread that forgot itself. */
@@ -102,7 +103,7 @@ void threads_reset(bool after_fork);
  * False: some thread did not leave within seconds; it may never, or may still write to the file.
  */
 bool threads_quiesce(void);
-/** Name to the thread's row, if the caller is that thread. */
-void thread_note_name(struct thread *);
+/** The calling thread is called this from now on (16 bytes). */
+void thread_is_named(const char *name);
 
 #endif

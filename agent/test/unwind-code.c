@@ -1,4 +1,4 @@
-/* flags: src/unwind.c src/rules.c src/cfi.c src/cfi-step.c src/modules.c src/modules-list.c src/modules-path.c src/pc-cache.c src/peek.c src/code-x64.c src/length-x64.c src/memory.c */
+/* flags: src/unwind.c src/rules.c src/cfi.c src/cfi-step.c src/modules.c src/modules-list.c src/modules-path.c src/pc-cache.c src/peek.c src/code-x64.c src/length-x64.c src/memory.c src/sandbox.c */
 /* Walks through code made at run time: functions with and without frame pointers in chains of any order, and code that is replaced in place. */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* flags: src/unwind.c src/rules.c src/cfi.c src/cfi-step.c src/modules.c src/modules-list.c src/modules-path.c src/pc-cache.c src/peek.c src/code-x64.c src/length-x64.c src/memory.c -lm */
+/* flags: src/unwind.c src/rules.c src/cfi.c src/cfi-step.c src/modules.c src/modules-list.c src/modules-path.c src/pc-cache.c src/peek.c src/code-x64.c src/length-x64.c src/memory.c src/sandbox.c -lm */
 /* Walks native stacks of every kind by the agent's unwinder and by libc's backtrace: each frame of each must be the same. */
 #include <dlfcn.h>
 #include <execinfo.h>

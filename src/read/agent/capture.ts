@@ -18,6 +18,8 @@ export interface AgentCapture {
   readonly commandLine: string;
   /** Another allocator came first, so that malloc was not seen. */
   readonly shadowed: boolean;
+  /** The program gave up system calls without which the agent's file cannot grow. */
+  readonly sandboxed: boolean;
   readonly losses: AgentLosses;
   readonly threads: readonly AgentThread[];
   /** The ELF images that stacks led into. */

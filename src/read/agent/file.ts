@@ -71,6 +71,7 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
     executable: text(bytes, HEADER.executable, HEADER.executableBytes),
     commandLine: text(bytes, HEADER.commandLine, HEADER.commandLineBytes),
     shadowed: view.getUint32(HEADER.shadowed, true) !== 0,
+    sandboxed: view.getUint32(HEADER.sandboxed, true) !== 0,
     losses: readLosses(view),
     threads,
     modules: readModules(file),

@@ -61,6 +61,7 @@ export const HEADER = {
   commandLineBytes: 1024,
   beforeBytes: 1952,
   pidNamespace: 1960,
+  sandboxed: 1968,
 } as const;
 
 export const SECTION_ENTRY_BYTES = 24;

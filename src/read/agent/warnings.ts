@@ -2,15 +2,24 @@ import { plural } from '../../trace/plural.ts';
 import type { AgentCapture } from './capture.ts';
 
 /** What the reader of native figures must know: losses and blind spots, as sentences. */
-export function nativeWarnings({ attached, shadowed, losses, sites, mode, samples }: AgentCapture): string[] {
+export function nativeWarnings({
+  attached,
+  shadowed,
+  sandboxed,
+  losses,
+  sites,
+  mode,
+  samples,
+}: AgentCapture): string[] {
   const warnings: string[] = [];
   if (shadowed) {
     warnings.push('another allocator comes before ours (static or first in LD_PRELOAD): its allocations were not seen');
   }
   if (losses.droppedCount > 0) {
     const what = `${losses.droppedCount} ${plural(losses.droppedCount, 'block')} of ${losses.droppedBytes} ${plural(losses.droppedBytes, 'byte')}`;
+    const why = sandboxed ? ' (the program gave up the system calls for that: seccomp)' : '';
     warnings.push(
-      `the agent's file could not grow, so ${what} ${plural(losses.droppedCount, 'is', 'are')} missing: native figures are too low`,
+      `the agent's file could not grow${why}, so ${what} ${plural(losses.droppedCount, 'is', 'are')} missing: native figures are too low`,
     );
   }
   if (attached && losses.unknownFreedCount > 0) {
