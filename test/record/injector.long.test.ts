@@ -10,6 +10,7 @@ import {
   WAITS,
   WORK,
 } from './restless.ts';
+import { raceForFilesOfRoot } from './stage-race.ts';
 
 const folder = await scratchFolder();
 const running: { kill(signal: 'SIGKILL'): unknown }[] = [];
@@ -35,6 +36,10 @@ describe('attached to for long', () => {
     const target = await restless(kind);
     expect(await killInjectors(target.pid, folder, 300)).toEqual([]);
     expect(await target.end()).toEqual(UNHARMED);
+  });
+
+  test.skipIf(process.getuid?.() !== 0)('by root, raced for its files (needs root)', async () => {
+    expect(await raceForFilesOfRoot(100)).toBe(0);
   });
 
   test('memsurge is killed', async () => {
