@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "call.h"
+#include "filter.h"
 #include "frame.h"
 #include "program.h"
 #include "safe.h"
@@ -220,7 +221,7 @@ static struct outcome wait_for_end(struct loan *loan) {
   }
 }
 
-enum attempt { ATTEMPT_BEGUN, ATTEMPT_NOT_NOW, ATTEMPT_REFUSED, ATTEMPT_STUCK };
+enum attempt { ATTEMPT_BEGUN, ATTEMPT_NOT_NOW, ATTEMPT_REFUSED, ATTEMPT_STUCK, ATTEMPT_FILTERED };
 
 static enum attempt try_thread(struct loan *loan, pid_t tid) {
   switch (thread_hold(tid, loan->request->deadline, &loan->thread)) {
@@ -230,13 +231,14 @@ static enum attempt try_thread(struct loan *loan, pid_t tid) {
     case THREAD_GONE: return ATTEMPT_NOT_NOW;
   }
   const struct thread *thread = &loan->thread;
-  bool begun = thread_is_safe(&loan->program, thread) && !thread_has_signal(loan->request->pid, tid, thread->signal_mask) && begin(loan);
+  bool filtered = loan->request->has_filter && thread_has_deadly_filter(thread);
+  bool begun = !filtered && thread_is_safe(&loan->program, thread) && !thread_has_signal(loan->request->pid, tid, thread->signal_mask) && begin(loan);
   if (!begun && thread_loses_wait(thread)) {
     struct user_regs_struct registers = registers_to_go_on(loan);
     thread_send(thread, &registers, thread->signal_mask);
   }
   thread_release(thread);
-  return begun ? ATTEMPT_BEGUN : ATTEMPT_NOT_NOW;
+  return begun ? ATTEMPT_BEGUN : filtered ? ATTEMPT_FILTERED : ATTEMPT_NOT_NOW;
 }
 
 /* All threads once, those first that mind it least. */
@@ -274,6 +276,7 @@ struct outcome borrow(const struct request *request) {
     struct outcome outcome = attempt == ATTEMPT_BEGUN      ? wait_for_end(&loan)
                              : attempt == ATTEMPT_REFUSED  ? refuse("not permitted")
                              : attempt == ATTEMPT_STUCK    ? refuse("it does not stop")
+                             : attempt == ATTEMPT_FILTERED ? refuse("its system calls are filtered (seccomp), and the filter could end it for those of the agent; start it with memsurge")
                                                            : refuse(problem != NULL ? problem : "");
     program_free(&loan.program);
     if (attempt != ATTEMPT_NOT_NOW || problem != NULL) return outcome;

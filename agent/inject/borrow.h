@@ -16,6 +16,8 @@ struct request {
   uint64_t deadline;
   /** False: nobody waits for it any more, so nothing is begun. */
   bool (*is_wanted)(void);
+  /** Its system calls are filtered (seccomp): it is looked at whether loading the agent would end it. */
+  bool has_filter;
 };
 
 enum outcome_kind {

@@ -27,6 +27,8 @@
 /* The kernel lets all go when we end: the last resort, should we hang ourselves. */
 #define LAST_RESORT_SECONDS 30
 
+static bool has_filter;
+
 static const char *why_not_now(pid_t pid) {
   static struct viewer viewer;
   static char text[128];
@@ -40,7 +42,7 @@ static const char *why_not_now(pid_t pid) {
     snprintf(text, sizeof text, "it is stopped; let it go on first (kill -CONT %d)", pid);
     return text;
   }
-  if (viewer.has_seccomp) return "its system calls are filtered (seccomp), and the filter could end it for those of the agent; start it with memsurge";
+  has_filter = viewer.has_seccomp;
   if (viewer.has_shadow_stack) return "it runs with a shadow stack; start it with memsurge";
   return NULL;
 }
@@ -59,7 +61,7 @@ static bool is_wanted(void) {
 
 static bool load(const struct wish *wish, const struct stage *stage) {
   static char config[STAGE_PATH_BYTES + 64];
-  struct request request = {.pid = wish->pid, .library = stage->library, .config = config, .deadline = monotonic_ns() + PATIENCE_NS, .is_wanted = is_wanted};
+  struct request request = {.pid = wish->pid, .library = stage->library, .config = config, .deadline = monotonic_ns() + PATIENCE_NS, .is_wanted = is_wanted, .has_filter = has_filter};
   snprintf(config, sizeof config, "%s,%s", wish->mode, stage->directory);
   struct outcome outcome = borrow(&request);
   if (outcome.kind == OUTCOME_NOT_LOADED && strcmp(stage->library, stage->tls_library) != 0) {

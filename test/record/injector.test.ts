@@ -39,6 +39,15 @@ describe.skipIf(whyNoNativeSamples() !== undefined)('a program that is attached 
   });
 });
 
+test.skipIf(whyNoNativeSamples() !== undefined || process.getuid?.() !== 0)(
+  'a filter of system calls that leaves the agent what it needs, as in a container, is no obstacle (needs root to be read)',
+  async () => {
+    const target = await restless('contained');
+    expect(await cycles(target.pid, 2)).toEqual([]);
+    expect(await target.end()).toEqual(UNHARMED);
+  },
+);
+
 describe.skipIf(whyNoNativeSamples() !== undefined)('whoever is killed', () => {
   test('memsurge, at any moment of its start: the program is let go, and nothing stays behind', async () => {
     expect(await killRecorders(folder, 6)).toEqual([]);

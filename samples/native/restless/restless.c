@@ -225,12 +225,12 @@ static void do_held(const char *path) {
   pthread_join(thread, NULL);
 }
 
-/* A filter that ends the program at the first open. */
-static void do_filtered(void) {
+/* A filter that answers one system call in its own way: as a sandbox does, or as a container's runtime. */
+static void do_filtered(uint32_t number, uint32_t answer) {
   struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, answer),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog program = {.len = 4, .filter = code};
@@ -263,7 +263,8 @@ int main(int count, char **arguments) {
   if (strcmp(kind, "malloc") == 0) do_malloc();
   if (strcmp(kind, "signals") == 0) do_signals();
   if (strcmp(kind, "load") == 0) do_load();
-  if (strcmp(kind, "filtered") == 0) do_filtered();
+  if (strcmp(kind, "filtered") == 0) do_filtered(SYS_openat, SECCOMP_RET_KILL_PROCESS);
+  if (strcmp(kind, "contained") == 0) do_filtered(SYS_clone3, SECCOMP_RET_ERRNO | ENOSYS);
   if (strcmp(kind, "trace") == 0) do_trace(atoi(arguments[2]));
   if (strcmp(kind, "held") == 0) do_held(arguments[2]);
   printf("errors %d\n", errors);
