@@ -34,7 +34,7 @@ step(
 const agent = join(root, 'dist', 'agent');
 step(
   'agent',
-  ['agent/src', 'agent/Makefile', 'scripts/setup.mjs'],
+  ['agent/src', 'agent/inject', 'agent/Makefile', 'scripts/setup.mjs'],
   join(agent, 'preload', LIB[0], 'libmemsurge.so'),
   () => {
     try {
@@ -45,7 +45,7 @@ step(
       return false;
     }
     rmSync(agent, { recursive: true, force: true });
-    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so']) installLibrary(name, join(agent, name));
+    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so', 'memsurge-inject']) installLibrary(name, join(agent, name));
     // Files, not links: npm puts no links into a package.
     for (const lib of LIB) installLibrary('libmemsurge.so', join(agent, 'preload', lib, 'libmemsurge.so'));
     return true;

@@ -47,7 +47,7 @@ static bool is_trusted(long fd) {
   return by_owner && (status.st_mode & 077) == 0 && status.st_nlink == 1;
 }
 
-static bool read_config(struct agent_config *config) {
+static bool read_config_file(struct agent_config *config) {
   static char text[sizeof config->directory + 64];
   char path[sizeof ATTACH_CONFIG_PREFIX + 16 + sizeof ATTACH_CONFIG_SUFFIX];
   config_path(path);
@@ -76,11 +76,11 @@ static bool prepare(void) {
  * All modules are led to the hooks before anything is recorded, and nothing is recorded any more when they are led back:
  * otherwise a block could be allocated through a hook and freed past it.
  */
-static enum attach_result start(void) {
+static enum attach_result start(const char *text) {
   static struct agent_config config;
   if (atomic_load(&gate.phase) == GATE_RECORDING) return ATTACH_RECORDING;
   if (!agent_settle()) return ATTACH_HELD_UP;
-  if (!read_config(&config)) return ATTACH_NO_CONFIG;
+  if (text != NULL ? !agent_parse(text, &config) : !read_config_file(&config)) return ATTACH_NO_CONFIG;
   if (!prepare()) return ATTACH_NO_THREAD;
   uint32_t waiting = GATE_WAITING;
   atomic_compare_exchange_strong(&gate.phase, &waiting, GATE_INERT);
@@ -101,14 +101,14 @@ static void end(void) {
   atomic_store(&phase, PHASE_IDLE);
 }
 
-EXPORT int memsurge_attach_start(void) {
+EXPORT int memsurge_attach_start(const char *config) {
   int32_t pid = own_pid();
   if (phase_pid != pid) {
     phase_pid = pid;
     atomic_store(&phase, PHASE_IDLE);
   }
   if (!change(PHASE_IDLE)) return ATTACH_RECORDING;
-  enum attach_result result = start();
+  enum attach_result result = start(config);
   atomic_store(&phase, result == ATTACH_DONE ? PHASE_RECORDING : PHASE_IDLE);
   return result;
 }
@@ -152,7 +152,7 @@ static bool is_class(const struct class_id *id, const char *text) {
 EXPORT uint32_t DllGetClassObject(const struct class_id *class_id, const struct class_id *interface_id, void **object) {
   (void)interface_id;
   *object = NULL;
-  if (is_class(class_id, ATTACH_CLASS_START)) return ATTACH_HRESULT(memsurge_attach_start());
+  if (is_class(class_id, ATTACH_CLASS_START)) return ATTACH_HRESULT(memsurge_attach_start(NULL));
   if (is_class(class_id, ATTACH_CLASS_STOP)) return ATTACH_HRESULT(memsurge_attach_stop());
   return CLASS_NOT_AVAILABLE;
 }

@@ -10,8 +10,9 @@
  * runtime ask for a profiler of one of these class ids ("AttachProfiler" of the diagnostics IPC): that calls
  * DllGetClassObject, which does the same and then refuses, so that the runtime's place for a profiler stays free.
  *
- * What to record is read from /tmp/memsurge-agent-<pid>.cfg (the pid and the /tmp of the program itself), a file that
- * only its owner may access, who is the program's user or root: `<mode>,<mean bytes>,<directory>\n`. It is removed.
+ * What to record is `<mode>,<mean bytes>,<directory>`. A runtime passes nothing on: then it is read, with a newline, from
+ * /tmp/memsurge-agent-<pid>.cfg (the pid and the /tmp of the program itself), a file that only its owner may access, who is
+ * the program's user or root. It is removed.
  */
 #define ATTACH_CLASS_START "78c08117-c793-4656-a01b-03080eb58734"
 #define ATTACH_CLASS_STOP "7084dafe-422d-46e1-a4e9-af7905b0476a"
@@ -40,7 +41,8 @@ enum attach_result {
 /** DllGetClassObject's HRESULT for a result: a failure, as ours to define, of a facility of our own. */
 #define ATTACH_HRESULT(result) (0xA04D0000u | (uint32_t)(result))
 
-int memsurge_attach_start(void);
+/** `config` as above; NULL: it lies in the file. Returns an attach_result. */
+int memsurge_attach_start(const char *config);
 int memsurge_attach_stop(void);
 
 /** Ends the recording for the control thread, which stops itself afterwards. False: somebody else is at it. */

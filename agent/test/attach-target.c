@@ -20,7 +20,7 @@
 #define KEPT 10
 #define KEPT_BYTES 1000
 
-static int (*attach_start)(void), (*attach_stop)(void);
+static int (*attach_start)(const char *), (*attach_stop)(void);
 static const char *directory;
 static int rounds;
 static volatile int running = 1;
@@ -50,7 +50,7 @@ static void configure(void) {
 
 static void start(void) {
   configure();
-  int result = attach_start();
+  int result = attach_start(NULL);
   if (result != 0) fail("start refused", result);
 }
 
@@ -213,11 +213,11 @@ static void run_holds(void) {
     for (wanted = 1; !held; usleep(1000)) pthread_kill(threads[0], SIGUSR1);
     stop();
     configure();
-    int result = attach_start();
+    int result = attach_start(NULL);
     for (released = 1; held; usleep(1000));
     if (result != 0 && result != HELD_UP) fail("start while a thread is held up", result);
     refused += result == HELD_UP;
-    if (result == HELD_UP && (result = attach_start()) != 0) fail("start after the thread was held up", result);
+    if (result == HELD_UP && (result = attach_start(NULL)) != 0) fail("start after the thread was held up", result);
     stop();
   }
   end_load();

@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { closeSync, constants, existsSync, fchmodSync, mkdirSync, openSync, rmdirSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, TraceError } from '../trace/errors.ts';
+import { say } from './say.ts';
 
 /** The diagnostics port of a recording, guarded: whatever happens to us, nobody waits at it for ever. */
 export interface GuardedPort {
@@ -30,7 +31,9 @@ const LONGEST_FOLDER = 60;
  * @throws TraceError when there is no place for it.
  */
 export async function openGuardedPort(inherited: string | undefined): Promise<GuardedPort> {
-  const path = portPath();
+  const wanted = tmpdir();
+  if (!existsSync(wanted)) say(`TMPDIR is ${wanted}, which does not exist: using /tmp`);
+  const path = portPath(wanted);
   const guardian = keepGuardian(path);
   const server = createServer();
   await new Promise<void>((resolve, reject) => {
@@ -55,14 +58,26 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
 
 /**
  * Listens at `path`, in a folder of its own. The program may go on as another user (gosu, runuser), and one that could not
- * connect would wait for ever: so everybody may connect who knows the name, and nobody can list the folder.
+ * connect would wait for ever: so everybody may connect who knows the name, and nobody can list the folder. All of it by
+ * the folder's descriptor: in a container others own what lies on the way, and could lead a name elsewhere meanwhile.
+ * @throws Error when there is no place for it.
  */
 export function listenAt(server: Server, path: string, listening: () => void): void {
-  const folder = dirname(path);
-  mkdirSync(folder, { recursive: true });
-  chmodSync(folder, 0o711);
-  rmSync(path, { force: true });
-  server.listen({ path, readableAll: true, writableAll: true }, listening);
+  const folder = makeFolder(dirname(path));
+  server.once('close', () => closeSync(folder));
+  const inFolder = `/proc/self/fd/${folder}/${basename(path)}`;
+  rmSync(inFolder, { force: true });
+  // With rights for all from the start: to change those of a socket takes its path.
+  const mask = process.umask(0);
+  server.listen({ path: inFolder }, listening);
+  process.umask(mask);
+}
+
+function makeFolder(path: string): number {
+  if (!existsSync(path)) mkdirSync(path, { mode: 0o700 });
+  const folder = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  fchmodSync(folder, 0o711);
+  return folder;
 }
 
 /**
@@ -75,19 +90,30 @@ export function listenInside(pid: number, path: string): { server: Server; remov
   const server = createServer();
   server.on('error', () => {}); // It has just ended, or is not ours to write into.
   try {
+    // Without the place that ours has here, such as a TMPDIR of its own.
+    mkdirSync(dirname(dirname(inside)), { recursive: true });
     listenAt(server, inside, () => {});
   } catch {
     return undefined;
   }
-  return { server, remove: () => rmSync(dirname(inside), { recursive: true, force: true }) };
+  return { server, remove: () => removePort(inside) };
+}
+
+/** Takes a port and its folder away, and nothing that somebody else has put there. */
+export function removePort(path: string): void {
+  try {
+    rmSync(path, { force: true });
+    rmdirSync(dirname(path));
+  } catch {
+    // It went with its container, or is not empty.
+  }
 }
 
 /** A fresh path that nobody can guess; "," and ";" mean something in DOTNET_DiagnosticPorts. */
-function portPath(): string {
-  const wanted = tmpdir();
+function portPath(wanted: string): string {
   const name = () => randomBytes(8).toString('hex');
-  const folder = wanted.length > LONGEST_FOLDER || /[,;]/.test(wanted) ? '/tmp' : wanted;
-  return join(folder, `memsurge-${name()}`, name());
+  const isFit = wanted.length <= LONGEST_FOLDER && !/[,;]/.test(wanted) && existsSync(wanted);
+  return join(isFit ? wanted : '/tmp', `memsurge-${name()}`, name());
 }
 
 /** A guardian that is started again if it dies before us. */

@@ -1,11 +1,10 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
-import { dirname } from 'node:path';
 import { parseStat } from '../read/procfs/process.ts';
 import { closeInherited, inheritedDescriptors } from './descriptors.ts';
 import { resumeRuntime } from './diagnostics/commands.ts';
 import { openReversePort } from './diagnostics/reverse-port.ts';
-import { listenAt, listenInside } from './guard.ts';
+import { listenAt, listenInside, removePort } from './guard.ts';
 import { allPids } from './proc.ts';
 
 /**
@@ -84,7 +83,7 @@ function leaveWhenNobodyWaits(emptyScans: number, pause: number): void {
   const empty = found ? 0 : emptyScans + 1;
   if (empty >= EMPTY_SCANS) {
     for (const remove of toRemove) remove();
-    rmSync(dirname(port), { recursive: true, force: true });
+    removePort(port);
     process.exit(0);
   }
   setTimeout(leaveWhenNobodyWaits, pause, empty, found ? Math.min(pause * 1.2, LONGEST_SCAN_PAUSE) : FIRST_SCAN_PAUSE);

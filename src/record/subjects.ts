@@ -4,7 +4,7 @@ import { monotonicNow } from './clock.ts';
 import { endpointConnect, findEndpoint } from './diagnostics/endpoint.ts';
 import type { RecordingFolder } from './folder.ts';
 import { attachToDotnet } from './native/attach/dotnet.ts';
-import { attachByDebugger } from './native/attach/gdb.ts';
+import { attachToNative } from './native/attach/load.ts';
 import { type NativeOptions, type NativePlan, planNative, requireNative } from './native/library.ts';
 import type { NativeLooker } from './native/looker.ts';
 import { commandLine, describeProcess, programOf } from './proc.ts';
@@ -101,7 +101,7 @@ export function nativeSubject(pid: number, options: NativeOptions): Subject {
     command,
     native,
     async record({ folder, sampler, looker }) {
-      if (looker !== undefined) looker.attached(pid, await attachByDebugger(pid, native, looker.path));
+      if (looker !== undefined) looker.attached(pid, await attachToNative(pid, native, looker.path));
       const process = folder.addProcess({
         pid,
         parentPid: facts.parentPid,

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 /** A file read in pieces, so that a large image is never held whole. */
 export interface ImageFile {
@@ -26,7 +26,8 @@ export function fileImages(): ImageSource {
 function openFile(path: string): ImageFile | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, 'r');
+    // Not waiting for a writer: a pipe may have taken the file's place.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;
   }

@@ -156,7 +156,9 @@ export async function packFolder(folder: string, output: string): Promise<void> 
       if (part !== MANIFEST_PART) zip.addFile(join(folder, part), part, { compressionLevel: compressionOf(part) });
     }
     zip.end();
-    await pipeline(zip.outputStream, createWriteStream(partial));
+    // What an earlier end left, or a link that somebody laid: to be replaced, not followed.
+    await rm(partial, { force: true });
+    await pipeline(zip.outputStream, createWriteStream(partial, { flags: 'wx' }));
     await rename(partial, output);
   } catch (error) {
     await rm(partial, { force: true });

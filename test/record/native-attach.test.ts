@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, open } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,9 +10,9 @@ import { attachProfiler } from '../../src/record/diagnostics/commands.ts';
 import { endpointConnect, findEndpoint } from '../../src/record/diagnostics/endpoint.ts';
 import { IpcError } from '../../src/record/diagnostics/ipc.ts';
 import { attachToDotnet } from '../../src/record/native/attach/dotnet.ts';
-import { attachByDebugger } from '../../src/record/native/attach/gdb.ts';
+import { attachToNative } from '../../src/record/native/attach/load.ts';
 import { ATTACH_DONE, ATTACH_IDLE, CLASS_STOP, resultOf } from '../../src/record/native/attach/protocol.ts';
-import { codeRanges, isSafe } from '../../src/record/native/attach/safe-point.ts';
+import type { AgentFiles } from '../../src/record/native/attach/stage.ts';
 import type { NativePlan } from '../../src/record/native/library.ts';
 import { kindIndex } from '../../src/trace/kinds.ts';
 import { scratchFolder, start, until } from '../support/memsurge.ts';
@@ -25,7 +25,6 @@ const LEAKED = 3488 * MiB;
 const LIBRARY = join(ROOT, 'dist', 'agent', 'libmemsurge.so');
 const plan: NativePlan = { mode: 'exact', sampleBytes: 65_536, library: LIBRARY };
 const withoutNative = whyNoNativeSamples() !== undefined;
-const withoutGdb = withoutNative || spawnSync('gdb', ['--version']).status !== 0;
 const folder = await scratchFolder();
 const running: { kill(signal: 'SIGKILL'): unknown }[] = [];
 
@@ -47,8 +46,19 @@ async function waitingStory2(framework: Framework, prefix: readonly string[] = [
   return { ...started, pid: Number(/PID (\d+)/.exec(started.output())?.[1]) };
 }
 
+const attached: AgentFiles[] = [];
+afterEach(async () => {
+  for (const files of attached.splice(0)) await files.release();
+});
+
+/** The folder in which the agent makes its file. */
+async function keep(attaching: Promise<AgentFiles>): Promise<string> {
+  const files = await attaching;
+  attached.push(files);
+  return files.directory;
+}
 const attach = async (pid: number, directory: string) =>
-  attachToDotnet(pid, endpointConnect(await findEndpoint(pid)), plan, directory);
+  keep(attachToDotnet(pid, endpointConnect(await findEndpoint(pid)), plan, directory));
 
 /** Result of asking the runtime for the agent's stop class. */
 async function stopThroughRuntime(pid: number): Promise<number | undefined> {
@@ -107,7 +117,7 @@ describe.skipIf(withoutNative).each(['net8.0', 'net9.0', 'net10.0'] as Framework
   });
 });
 
-test.skipIf(withoutGdb || !nobodyMayUse('/bin/sleep'))(
+test.skipIf(withoutNative || !nobodyMayUse('/bin/sleep'))(
   "another user's process records into a folder of its own",
   async () => {
     const bare = await mkdtemp('/tmp/memsurge-test-nobody-');
@@ -118,19 +128,19 @@ test.skipIf(withoutGdb || !nobodyMayUse('/bin/sleep'))(
     running.push(child);
     await until(() => readFileSync(`/proc/${child.pid}/comm`, 'utf8') === 'sleeper\n');
     const asked = await fresh();
-    const directory = await attachByDebugger(child.pid!, plan, asked);
+    const directory = await keep(attachToNative(child.pid!, plan, asked));
     expect(directory).not.toBe(asked);
     await stopThroughFile(theFile(directory));
     await until(() => !threadNames(child.pid!).includes('memsurge'));
-    execFileSync('rm', ['-rf', bare, directory]);
+    execFileSync('rm', ['-rf', bare]);
   },
 );
 
-test.skipIf(withoutGdb)('a native program in full swing is attached to by gdb', async () => {
+test.skipIf(withoutNative)('a native program in full swing is attached to', async () => {
   const { child } = start(nativeSamplePath('churn'), ['2000000000', '8', '2']);
   running.push(child);
   await until(() => threadNames(child.pid!).length === 3);
-  const directory = await attachByDebugger(child.pid!, plan, await fresh());
+  const directory = await keep(attachToNative(child.pid!, plan, await fresh()));
   const recorded = () => readAgentFile(compactAgentFile(theFile(directory)));
   await until(() => recorded().sites.allocatedCount.reduce((sum, count) => sum + count, 0) > 1000);
   await stopThroughFile(theFile(directory));
@@ -140,26 +150,7 @@ test.skipIf(withoutGdb)('a native program in full swing is attached to by gdb', 
 });
 
 test.skipIf(withoutNative)('what cannot be recorded is refused in one line', async () => {
-  await expect(attachByDebugger(2 ** 22 - 1, plan, folder)).rejects.toThrow(
+  await expect(attachToNative(2 ** 22 - 1, plan, folder)).rejects.toThrow(
     /^native memory of process \d+ cannot be recorded: it has ended/,
   );
-});
-
-test('threads are interrupted outside the C library, or while they wait', () => {
-  const code = codeRanges(
-    [
-      '55d0a0000000-55d0a0001000 r-xp 00001000 08:01 1 /usr/bin/program',
-      '7f0000000000-7f0000100000 r-xp 00026000 08:01 2 /usr/lib/x86_64-linux-gnu/libc.so.6',
-      '7f0000200000-7f0000300000 rw-p 00026000 08:01 2 /usr/lib/x86_64-linux-gnu/libstdc++.so.6',
-    ].join('\n'),
-  );
-  const safe = (text: string) => isSafe(`${text}\n`, code);
-  expect(safe('running')).toBe(false);
-  expect(safe('-1 0x7ffc0000 0x55d0a0000010')).toBe(true);
-  expect(safe('-1 0x7ffc0000 0x7f0000000010')).toBe(false);
-  expect(safe('-1 0x7ffc0000 0x7f0000200010')).toBe(false); // no code
-  expect(safe('230 0x0 0x0 0x7ffc1 0x0 0x0 0x0 0x7ffc0000 0x7f0000000010')).toBe(true);
-  expect(safe('202 0x7f1 0x109 0x4d2 0x0 0x0 0xffffffff 0x7ffc0000 0x7f0000000010')).toBe(true);
-  expect(safe('202 0x7f1 0x80 0x2 0x0 0x0 0x0 0x7ffc0000 0x7f0000000010')).toBe(false); // a lock
-  expect(safe('9 0x0 0x1000 0x3 0x22 0xffffffff 0x0 0x7ffc0000 0x7f0000000010')).toBe(false); // mmap, perhaps of malloc
 });

@@ -26,7 +26,16 @@ export function samplePath(sample: Sample, framework: Framework = 'net10.0'): st
   return path;
 }
 
-export type NativeSample = 'leaks' | 'churn' | 'endings' | 'handover' | 'written' | 'waits';
+export type NativeSample =
+  | 'leaks'
+  | 'churn'
+  | 'endings'
+  | 'handover'
+  | 'written'
+  | 'waits'
+  | 'restless'
+  | 'racer'
+  | 'libheld.so';
 
 /** Path of a sample in C or C++. @throws Error when it was not built, as {@link whyNoNativeSamples} says. */
 export function nativeSamplePath(sample: NativeSample): string {

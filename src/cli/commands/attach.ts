@@ -12,8 +12,8 @@ export function attachCommand(shell: Shell, version: string): Command {
         'What it allocated before is not in the trace: record from the start with "memsurge run" to see that.\n' +
         'Of a .NET process (8, 9, 10) it records the managed memory, with --native the native memory too: a small ' +
         'library is loaded into it, which stays inert afterwards.\n' +
-        'Of another program (x64, glibc) it records the native memory. This is experimental: gdb, which must be ' +
-        'installed, stops the program for a moment, and has it load the library.',
+        'Of another program (x64, glibc) it records the native memory: one of its threads is borrowed for some ' +
+        'milliseconds, and loads the library.',
     )
     .argument('<pid|name>', 'pid, or name of a program; for .NET as "memsurge ps" shows it')
     .option('-d, --duration <time>', 'stop after this time, for example 30s, 500ms or 5m')

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readlink, rm, stat, statfs, symlink } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readlink, rm, stat, statfs, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AGENTS_FOLDER } from '../../trace/part-names.ts';
 
@@ -42,6 +42,9 @@ async function removeOrphans(): Promise<void> {
   for (const name of await readdir(SHARED_MEMORY)) {
     if (!name.startsWith(PREFIX)) continue;
     const path = join(SHARED_MEMORY, name);
+    // What is another's could change under our hands into something else that we may remove.
+    const { uid } = await lstat(path);
+    if (uid !== process.geteuid?.()) continue;
     const recording = await readlink(join(path, BACK)).catch(() => undefined);
     if (recording === undefined || existsSync(recording)) continue;
     const { mtimeMs } = await stat(path);

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, readSync, writeSync } from 'node:fs';
 import {
   COUNTERS,
   freedCount,
@@ -15,6 +15,7 @@ import {
 } from '../../read/agent/layout.ts';
 import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
 import type { Residency } from '../../read/agent/resident.ts';
+import { openAgentFile } from './agent-file.ts';
 import { measureResidency } from './residency.ts';
 
 /** A process as its agent knows it. */
@@ -66,7 +67,7 @@ export function openAgentCounters(
   path: string,
   find: (process: AgentProcess) => Pick<AgentProcess, 'pid' | 'parentPid'> | undefined,
 ): AgentCounters | undefined {
-  const file = openSync(path, 'r+');
+  const file = openAgentFile(path);
   const header = Buffer.alloc(HEADER_BYTES);
   const readHeader = (): boolean =>
     readSync(file, header, 0, HEADER_BYTES, 0) === HEADER_BYTES && header.toString('latin1', 0, 8) === MAGIC;

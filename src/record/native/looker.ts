@@ -12,6 +12,7 @@ import type { RecordingFolder } from '../folder.ts';
 import { describeProcess, programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
 import { makeAgentsFolder } from './agents-folder.ts';
+import type { AgentFiles } from './attach/stage.ts';
 import { type BlindProcesses, watchForBlindProcesses } from './blind.ts';
 import { type AgentCounters, openAgentCounters } from './counters.ts';
 import { findWriter } from './writer.ts';
@@ -20,8 +21,8 @@ import { findWriter } from './writer.ts';
 export interface NativeLooker {
   /** Where the agents write. */
   readonly path: string;
-  /** Process `pid`, which calls itself something else in a container, writes into `directory`, perhaps one of its own. */
-  attached(pid: number, directory: string): void;
+  /** Process `pid`, which calls itself something else in a container, has its file in `files`, perhaps a folder of its own. */
+  attached(pid: number, files: AgentFiles): void;
   /** Programs whose agent has begun to record. */
   readonly count: number;
   /** Live bytes of their native heaps together. */
@@ -57,6 +58,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   const unreadable = new Set<string>();
   /** With the process that alone writes there, where there is one. */
   const directories = new Map<string, number | undefined>([[path, undefined]]);
+  const toRelease: AgentFiles[] = [];
   let timer = setTimeout(tick, INTERVAL);
   let nextLook = 0;
   let nextResidency = 0;
@@ -159,8 +161,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
 
   return {
     path,
-    attached(pid, directory) {
-      directories.set(directory, pid);
+    attached(pid, files) {
+      directories.set(files.directory, pid);
+      toRelease.push(files);
     },
     get count() {
       return agents.size;
@@ -187,9 +190,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
         counters.close();
       }
       // Programs that outlive the recording find no place to write to any more.
-      for (const directory of [...directories.keys(), join(folder.path, AGENTS_FOLDER)]) {
-        await removeFolder(directory);
-      }
+      for (const files of toRelease) await files.release();
+      for (const directory of [path, join(folder.path, AGENTS_FOLDER)]) await removeFolder(directory);
     },
   };
 }

@@ -14,7 +14,7 @@ export const ATTACH_DONE = 0;
 export const ATTACH_IDLE = 2;
 const PROBLEMS: Record<number, string> = {
   1: 'it is being recorded already',
-  3: 'it could not read its configuration in /tmp',
+  3: 'it could not read its configuration',
   4: 'it could not make its file',
   5: 'it could not start a thread',
   6: 'it calls no allocator that can be recorded',
@@ -32,6 +32,3 @@ export function checkStarted(pid: number, result: number): void {
   const problem = PROBLEMS[result] ?? `the agent answered ${result}`;
   throw new TraceError(`native memory of process ${pid} cannot be recorded: ${problem}`);
 }
-
-/** Where the agent reads what to record, as the process itself sees it. */
-export const configPath = (innerPid: number): string => `/tmp/memsurge-agent-${innerPid}.cfg`;
