@@ -6,6 +6,7 @@ import { fileImages } from '../symbols/images.ts';
 import { openTraceFile, packFolder } from '../trace/file.ts';
 import { writeManifest } from '../trace/manifest.ts';
 import { SYMBOLS_PART } from '../trace/part-names.ts';
+import { PRIVATE_FILE } from '../trace/private-file.ts';
 
 /**
  * Turns the folder of a recording that stopped into the trace file `output`: gathers the symbols its stacks need while
@@ -24,7 +25,7 @@ export async function finishRecording(
     withSource: options.withSource,
     onImage: (path) => onProgress(`resolving symbols: ${basename(path)}`),
   });
-  await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols));
+  await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols), PRIVATE_FILE);
   await writeManifest(folder, { ...file.manifest, state: 'complete' });
   onProgress('writing the trace');
   await packFolder(folder, output);

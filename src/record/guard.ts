@@ -48,7 +48,7 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
     path,
     launchValue: `${path},suspend${rest}`,
     childValue: `${path},nosuspend${rest}`,
-    settled: (pid, startTicks) => guardian.tell(`settled ${pid} ${startTicks}\n`),
+    settled: (pid, startTicks) => guardian.settled(pid, startTicks),
     release: () => guardian.release(),
   };
 }
@@ -91,8 +91,9 @@ function portPath(): string {
 }
 
 /** A guardian that is started again if it dies before us. */
-function keepGuardian(path: string): { tell(line: string): void; release(): void } {
-  const told: string[] = [];
+function keepGuardian(path: string): { settled(pid: number, startTicks: string): void; release(): void } {
+  /** By pid: one that is used again is another process. */
+  const told = new Map<number, string>();
   let released = false;
   let restarts = 3;
   let current = start();
@@ -114,14 +115,15 @@ function keepGuardian(path: string): { tell(line: string): void; release(): void
     child.on('exit', () => {
       if (released || restarts-- === 0) return;
       current = start();
-      for (const line of told) current.stdin?.write(line);
+      for (const line of told.values()) current.stdin?.write(line);
     });
     return child;
   }
 
   return {
-    tell(line) {
-      told.push(line);
+    settled(pid, startTicks) {
+      const line = `settled ${pid} ${startTicks}\n`;
+      told.set(pid, line);
       current.stdin?.write(line);
     },
     release() {

@@ -2,6 +2,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from './manifest-schema.ts';
 import { MANIFEST_PART } from './part-names.ts';
+import { PRIVATE_FILE } from './private-file.ts';
 
 export type { Manifest, ManifestProcess } from './manifest-schema.ts';
 
@@ -9,6 +10,6 @@ export type { Manifest, ManifestProcess } from './manifest-schema.ts';
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
   const path = join(folder, MANIFEST_PART);
   const part = `${path}.new`;
-  await writeFile(part, `${JSON.stringify(manifest, null, 1)}\n`);
+  await writeFile(part, `${JSON.stringify(manifest, null, 1)}\n`, PRIVATE_FILE);
   await rename(part, path);
 }
