@@ -2,7 +2,7 @@ import { appendFileSync, createWriteStream, openSync, type WriteStream } from 'n
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, TraceError } from '../trace/errors.ts';
-import { type Manifest, type ManifestProcess, writeManifest } from '../trace/manifest.ts';
+import { type Manifest, type ManifestProcess, writeManifest, writeManifestNow } from '../trace/manifest.ts';
 import { TRACE_FILE_VERSION } from '../trace/part-names.ts';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from '../trace/private-file.ts';
 import { monotonicNow } from './clock.ts';
@@ -30,6 +30,8 @@ export interface RecordingFolder {
   append(name: string, rows: string): void;
   /** Writes the manifest as it is by then; saves are joined so that they take a small part of the time. */
   save(): Promise<void>;
+  /** Writes it at once, for one who is about to end. @throws Error when it cannot be written. */
+  saveNow(): void;
   /** A sentence for the reader. After {@link MOST_WARNINGS} they are only counted. */
   warn(text: string): void;
   /** Called once, with a sentence, when the folder cannot be written any more. */
@@ -93,7 +95,8 @@ export async function createRecordingFolder(
     ...(retention.dropped === undefined ? [] : [retention.dropped]),
     ...(furtherWarnings === 0 ? [] : [`${furtherWarnings} more warnings like these were left out`]),
   ];
-  const saving = saver(() => writeManifest(path, { ...manifest, warnings: warningsNow() }).catch(fail));
+  const manifestNow = () => ({ ...manifest, warnings: warningsNow() });
+  const saving = saver(() => writeManifest(path, manifestNow()).catch(fail));
 
   await writeManifest(path, manifest);
   return {
@@ -137,6 +140,7 @@ export async function createRecordingFolder(
       }
     },
     save: saving.save,
+    saveNow: () => writeManifestNow(path, manifestNow()),
     warn(text) {
       if (manifest.warnings.length < MOST_WARNINGS) manifest.warnings.push(text);
       else furtherWarnings++;

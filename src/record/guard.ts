@@ -38,9 +38,7 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
     listenAt(server, path, resolve);
   }).catch((error) => {
     guardian.release();
-    throw new TraceError(
-      `cannot make a socket at ${path} (${messageOf(error)}); set TMPDIR to a folder that can be written`,
-    );
+    throw new TraceError(`cannot make a socket at ${path} (${messageOf(error)}); ${whatToDo()}`);
   });
   const rest = inherited ? `;${inherited}` : '';
   return {
@@ -84,10 +82,15 @@ export function listenInside(pid: number, path: string): { server: Server; remov
 
 /** A fresh path that nobody can guess; "," and ";" mean something in DOTNET_DiagnosticPorts. */
 function portPath(): string {
-  const wanted = tmpdir();
   const name = () => randomBytes(8).toString('hex');
-  const folder = wanted.length > LONGEST_FOLDER || /[,;]/.test(wanted) ? '/tmp' : wanted;
-  return join(folder, `memsurge-${name()}`, name());
+  return join(canHoldSocket(tmpdir()) ? tmpdir() : '/tmp', `memsurge-${name()}`, name());
+}
+
+const canHoldSocket = (folder: string) => Buffer.byteLength(folder) <= LONGEST_FOLDER && !/[,;]/.test(folder);
+
+function whatToDo(): string {
+  if (canHoldSocket(tmpdir())) return 'set TMPDIR to a folder that can be written';
+  return `TMPDIR cannot hold it, for it is longer than ${LONGEST_FOLDER} bytes or has "," or ";" in it: set it to another folder`;
 }
 
 /** A guardian that is started again if it dies before us. */

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
@@ -7,7 +7,7 @@ import yazl from 'yazl';
 import { messageOf, TraceError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { parseManifest, readManifest } from './manifest-schema.ts';
-import { MANIFEST_PART, NATIVE_FOLDER } from './part-names.ts';
+import { MANIFEST_PART, NATIVE_FOLDER, numbered, partialOf } from './part-names.ts';
 import { NEW_PRIVATE_FILE } from './private-file.ts';
 import { openSmallParts, planSmallParts, SMALL_PARTS_INDEX, smallPartBundles } from './small-parts.ts';
 
@@ -154,10 +154,13 @@ async function folderParts(folder: string): Promise<Map<string, number>> {
 /**
  * Packs a recording's folder into the zip `output` and removes the folder. The output appears whole or not at all; when
  * anything fails the folder stays as it was.
+ * @param replace whether what has that name is replaced; else the trace gets a number behind its name
+ * @returns the path of the trace
  * @throws TraceError when the file cannot be written.
  */
-export async function packFolder(folder: string, output: string): Promise<void> {
-  const partial = `${output}.part`;
+export async function packFolder(folder: string, output: string, replace = false): Promise<string> {
+  const partial = partialOf(folder);
+  let written = output;
   try {
     const zip = new yazl.ZipFile();
     // The manifest first and as it is: the file's first bytes say what it is.
@@ -176,7 +179,8 @@ export async function packFolder(folder: string, output: string): Promise<void> 
     zip.end();
     await rm(partial, { force: true });
     await pipeline(zip.outputStream, createWriteStream(partial, NEW_PRIVATE_FILE));
-    await rename(partial, output);
+    if (replace) await rename(partial, output);
+    else written = await giveName(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
     throw new TraceError(
@@ -184,4 +188,27 @@ export async function packFolder(folder: string, output: string): Promise<void> 
     );
   }
   await rm(folder, { recursive: true, force: true });
+  return written;
 }
+
+/** Gives `file` the name `wanted`, or the first numbered one that nothing has; returns it. */
+async function giveName(file: string, wanted: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const name = numbered(wanted, n);
+    try {
+      await link(file, name);
+      await rm(file);
+      return name;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') continue;
+      if (!NO_LINKS.includes(code ?? '')) throw error;
+      if (await lstat(name).catch(() => undefined)) continue;
+      await rename(file, name);
+      return name;
+    }
+  }
+}
+
+/** What file systems without hard links answer (FAT, some in user space). */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];

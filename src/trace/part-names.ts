@@ -21,3 +21,9 @@ export const nativeParts = (part: string): [agent: string, looks: string, reside
   part.replace(/\.agent$/, '.looks'),
   part.replace(/\.agent$/, '.resident'),
 ];
+
+/** The `n`th name where those before are taken: "shop.memsurge", "shop-2.memsurge". */
+export const numbered = (path: string, n: number): string => (n === 1 ? path : path.replace(/(\.\w+)?$/, `-${n}$1`));
+
+/** What a trace is called while it is packed from `folder`, which is that recording's alone. */
+export const partialOf = (folder: string): string => `${folder}.part`;

@@ -7,7 +7,7 @@ import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
 import type { ManifestProcess } from '../../trace/manifest.ts';
 import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts } from '../../trace/part-names.ts';
-import { PRIVATE_FILE } from '../../trace/private-file.ts';
+import { PRIVATE_FILE, PRIVATE_FOLDER } from '../../trace/private-file.ts';
 import { costOf, monotonicNow } from '../clock.ts';
 import { isTooManyFiles } from '../errno.ts';
 import { closed, type RecordingFolder } from '../folder.ts';
@@ -56,7 +56,7 @@ interface Agent {
 /** Every process that has an agent becomes a process of the recording. */
 export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
   const path = await makeAgentsFolder(resolve(folder.path));
-  await mkdir(join(folder.path, NATIVE_FOLDER));
+  await mkdir(join(folder.path, NATIVE_FOLDER), PRIVATE_FOLDER);
   const agents = new Map<string, Agent>();
   const unreadable = new Set<string>();
   /** Files that could not be taken over. */
