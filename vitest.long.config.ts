@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
-import standard from './vitest.config.ts';
+import config from './vitest.config.ts';
 
-/** Long loops and fuzzing: `npm run test:long`. */
+/** What takes minutes: long loops, fine grids, fuzzing. `npm run test:long`, after `npm test` has built what they need. */
 export default defineConfig({
-  test: { ...standard.test, include: ['test/**/*.long.test.ts'], exclude: [], testTimeout: 3_600_000 },
+  test: { ...config.test, include: ['test/**/*.long.test.ts'], exclude: [], testTimeout: 3_600_000 },
 });
