@@ -110,7 +110,7 @@ function mapsOf(pid: number): string {
 
 async function readCaptures(): Promise<AgentCapture[]> {
   const file = await openTraceFile(TRACE);
-  const parts = file.parts.filter((part) => part.endsWith('.agent'));
+  const parts = [...file.parts].filter((part) => part.endsWith('.agent'));
   const captures = await Promise.all(parts.map(async (part) => readAgentFile(await file.bytes(part))));
   await file.close();
   return captures;

@@ -3,26 +3,32 @@ import { join } from 'node:path';
 import { aptInstall } from './apt.mjs';
 import { BUILD, buildIfChanged, dotnet, runAsScript } from './dotnet.mjs';
 
-/** What judges native memory, and the programs of the system that it is judged with: in which package Debian has each. */
+/** What tests need of the system: judges of native memory, programs it is judged with, tools. In which package Debian has each. */
 const DEBIAN_PACKAGES = {
   '/usr/bin/heaptrack': 'heaptrack',
   '/usr/bin/sqlite3': 'sqlite3',
   '/usr/bin/xmllint': 'libxml2-utils',
   '/usr/bin/python3': 'python3',
+  '/usr/bin/musl-gcc': 'musl-tools',
+  '/usr/bin/gdb': 'gdb',
+  '/usr/bin/gcc': 'gcc',
+  '/usr/bin/g++': 'g++',
+  '/usr/bin/make': 'make',
+  '/usr/bin/script': 'bsdutils',
 };
 
 /**
  * Builds the peers that tests and benchmarks compare memsurge with: TraceEvent's parsers and dotnet-trace. Those that
- * are Debian's are installed where that is possible; tests of what is missing say so and are left out.
+ * are Debian's are installed where that is possible; tests of what is missing are counted as skipped.
  */
 export async function buildJudges() {
-  installDebianPackages();
   const project = 'traceevent-judge/traceevent-judge.csproj';
   await buildIfChanged('test/judges', project, [join(BUILD, 'judges', 'traceevent-judge', 'traceevent-judge')]);
   await installDotnetTrace();
 }
 
-function installDebianPackages() {
+/** Before anything is built: the samples need compilers. */
+export function installDebianPackages() {
   const missing = Object.keys(DEBIAN_PACKAGES).filter((path) => !existsSync(path));
   if (missing.length === 0) return;
   const packages = missing.map((path) => DEBIAN_PACKAGES[path]);

@@ -31,6 +31,7 @@ step(
     npm('run', '--silent', 'build');
   },
 );
+if (process.argv.includes('--judges')) (await import('./judges.mjs')).installDebianPackages();
 const agent = join(root, 'dist', 'agent');
 step(
   'agent',

@@ -1,5 +1,5 @@
 import { CommanderError } from 'commander';
-import { messageOf, TraceError } from '../trace/errors.ts';
+import { isForeseeable, messageOf, TraceError } from '../trace/errors.ts';
 
 /** Exit code of wrong usage, unreadable input and our own faults. */
 const EXIT_WRONG = 2;
@@ -14,12 +14,23 @@ export function reportError(error: unknown, err: (text: string) => void): number
     err(`memsurge: ${error.message}`);
     return error.exitCode;
   }
-  if (process.env.MEMSURGE_DEBUG) {
+  if (isForeseeable(error) && !process.env.MEMSURGE_DEBUG) {
+    err(`memsurge: ${messageOf(error)}`);
+  } else if (process.env.MEMSURGE_DEBUG) {
     err(`memsurge: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   } else {
     err(`memsurge: unexpected error: ${messageOf(error).split('\n')[0]} (set MEMSURGE_DEBUG=1 for the stack)`);
   }
   return EXIT_WRONG;
+}
+
+/** What nobody caught is said like the rest; a recording goes on, for its program's exit code counts. */
+export function sayUncaught(err: (text: string) => void): void {
+  const sayIt = (error: unknown) => {
+    process.exitCode = reportError(error, err);
+  };
+  process.on('uncaughtException', sayIt);
+  process.on('unhandledRejection', sayIt);
 }
 
 /**

@@ -20,9 +20,11 @@ export function processShell(): Shell {
     out: (text) => stdout.write(`${text}\n`),
     err: (text) => stderr.write(`${text}\n`),
     width: (stdout.isTTY && stdout.columns) || Number.POSITIVE_INFINITY,
-    colors: pc.createColors(stdout.isTTY && !env.NO_COLOR && env.TERM !== 'dumb'),
+    colors: pc.createColors(stdout.isTTY && mayColor(env)),
   };
 }
+
+const mayColor = (env: NodeJS.ProcessEnv) => !env.NO_COLOR && env.TERM !== 'dumb';
 
 // Loaded when they are needed: "run" must get to its program quickly.
 async function openWithProgress(path: string): Promise<Trace> {
@@ -30,7 +32,11 @@ async function openWithProgress(path: string): Promise<Trace> {
   // A terminal of unknown size says 0 columns, on which ora would erase lines for ever.
   if (!process.stderr.isTTY || !process.stderr.columns) return openTrace(path);
   const { default: ora } = await import('ora');
-  const spinner = ora({ text: `reading ${path}`, stream: process.stderr }).start();
+  const spinner = ora({
+    text: `reading ${path}`,
+    stream: process.stderr,
+    ...(!mayColor(process.env) && { color: false as const }),
+  }).start();
   try {
     return await openTrace(path, {
       onProgress: ({ text, fraction }) => {

@@ -96,7 +96,7 @@ function lookUpSymbols(processes: readonly ProcessInput[], onProgress: OnProgres
 
 /** The symbols in the trace; undefined where there are none, or none that can be read, which is said in `warnings`. */
 async function savedSymbols(file: TraceFile, warnings: string[]): Promise<SymbolBundle | undefined> {
-  if (!file.parts.includes(SYMBOLS_PART)) return undefined;
+  if (!file.parts.has(SYMBOLS_PART)) return undefined;
   try {
     return parseSymbolBundle(await file.read(SYMBOLS_PART), file.path);
   } catch (error) {

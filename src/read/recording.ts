@@ -2,7 +2,7 @@ import type { ProcessCode } from '../symbols/collect.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
-import { AGENTS_FOLDER, NATIVE_FOLDER } from '../trace/part-names.ts';
+import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts, seenParts } from '../trace/part-names.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
@@ -147,14 +147,13 @@ async function readNative(
 ): Promise<NativeInput[]> {
   const inputs: NativeInput[] = [];
   for (const part of process.native) {
-    const looks = part.replace(/\.agent$/, '.looks');
+    const [, looks, resident] = nativeParts(part);
     try {
       const capture = readAgentFile(await agentBytes(file, part));
-      const resident = part.replace(/\.agent$/, '.resident');
       inputs.push({
         capture,
-        looks: file.parts.includes(looks) ? readLooks(await file.bytes(looks)) : undefined,
-        residency: file.parts.includes(resident) ? parseResidency(await file.read(resident)) : undefined,
+        looks: file.parts.has(looks) ? readLooks(await file.bytes(looks)) : undefined,
+        residency: file.parts.has(resident) ? parseResidency(await file.read(resident)) : undefined,
       });
       for (const text of nativeWarnings(capture)) warnings.addOf(process, text);
     } catch (error) {
@@ -169,16 +168,14 @@ async function readNative(
 /** The folder of an unfinished recording has it as the agent left it. */
 async function agentBytes(file: TraceFile, part: string): Promise<Uint8Array> {
   const raw = file.pathOf(part.replace(NATIVE_FOLDER, AGENTS_FOLDER));
-  return file.parts.includes(part) || raw === undefined ? file.bytes(part) : compactAgentFile(raw);
+  return file.parts.has(part) || raw === undefined ? file.bytes(part) : compactAgentFile(raw);
 }
 
 /** A process as the recorder saw it from the outside. */
 async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Manifest): Promise<ProcessInput> {
-  const part = async (suffix: string): Promise<string> => {
-    const name = `process/${process.id}${suffix}.csv`;
-    return file.parts.includes(name) ? file.read(name) : '';
-  };
-  const rss = parseRss(await part(''));
+  const parts = seenParts(process.id).map(async (name) => (file.parts.has(name) ? file.read(name) : ''));
+  const [rssText, images, threads] = await Promise.all(parts);
+  const rss = parseRss(rssText);
   return {
     pid: process.pid,
     parentPid: process.parentPid,
@@ -190,9 +187,9 @@ async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Man
     exit: process.exit ?? '',
     capture: undefined,
     native: [],
-    images: parseImages(await part('.images')),
+    images: parseImages(images),
     rss,
-    threadNames: parseThreadNames(await part('.threads')),
+    threadNames: parseThreadNames(threads),
   };
 }
 

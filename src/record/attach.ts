@@ -3,21 +3,19 @@ import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { showLive } from './live.ts';
 import type { NativeOptions } from './native/library.ts';
 import { startNativeLooker } from './native/looker.ts';
-import { chooseOutput } from './output.ts';
-import { pack } from './pack.ts';
+import { chooseOutput, type OutputOptions } from './output.ts';
+import { type PackOptions, pack, sayWhatIsKept } from './pack.ts';
 import { startProcSampler } from './proc-sampler.ts';
 import { findTarget, isPlainNative } from './processes.ts';
 import { withTimeout } from './runtime-recorder.ts';
 import { say, TOOL } from './say.ts';
 import { type AttachedProcess, dotnetSubject, nativeSubject } from './subjects.ts';
 
-export interface AttachOptions {
+export interface AttachOptions extends OutputOptions, PackOptions {
   /** A pid, or the name of a process. */
   readonly target: string;
   /** Milliseconds of recording, from when all of it has begun; undefined: to Ctrl-C or the end of the process. */
   readonly duration: number | undefined;
-  readonly output: string | undefined;
-  readonly withSource: boolean;
   /**
    * Native memory, from now on. Without a mode it is sampled where there is nothing else to record, and off in a .NET
    * process, since the agent then goes into it.
@@ -36,7 +34,7 @@ const LAST_MOMENT = 5_000;
 export async function attach(options: AttachOptions): Promise<string> {
   const pid = await findTarget(options.target);
   const subject = isPlainNative(pid) ? nativeSubject(pid, options.native) : await dotnetSubject(pid, options.native);
-  const output = await chooseOutput(options.output, subject.name);
+  const output = await chooseOutput(options, subject.name);
 
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'attach', command: [...subject.command] });
   const sampler = startProcSampler(folder);
@@ -61,6 +59,7 @@ export async function attach(options: AttachOptions): Promise<string> {
   const until = options.duration === undefined ? 'Ctrl-C stops' : `for ${options.duration / 1000} s`;
   say(`recording ${process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
   await Promise.race([stopAsked, attached.over, sampled.ended, elapsed(options.duration)]);
+  const restoreSignals = sayWhatIsKept(folder);
   // The streams end a moment before the process does: give it that moment.
   if (attached.endedByItself) await withTimeout(sampled.ended, LAST_MOMENT);
   await looker?.finish();
@@ -68,14 +67,15 @@ export async function attach(options: AttachOptions): Promise<string> {
   process.exit ??= process.endTime === undefined ? 'still running when the recording stopped' : 'ended';
   sampler.close();
   await folder.finish();
-  await pack(folder.path, output, options.withSource, live);
-  return output;
+  const trace = await pack(folder.path, output, options, live);
+  restoreSignals();
+  return trace;
 }
 
 /** Settles at Ctrl-C, SIGTERM, SIGHUP, or when the folder cannot be written. */
 function whenAskedToStop(folder: RecordingFolder): Promise<void> {
   return new Promise((resolve) => {
-    // Once: a second Ctrl-C, while the trace is being written, ends memsurge and leaves the folder.
+    // Once: a second Ctrl-C ends memsurge and leaves the folder.
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
     folder.onFailure((text) => {
       say(text);

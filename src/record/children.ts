@@ -38,7 +38,7 @@ export function acceptRuntimes(
   sampler: ProcSampler,
   onChunk: ChunkListener | undefined,
 ): RuntimeRoster {
-  const recorded: RecordedRuntime[] = [];
+  const recorded = new Set<RecordedRuntime>();
   const starting = new Set<Promise<void>>();
   const welcomed = new Set<number>();
   let count = 0;
@@ -57,25 +57,28 @@ export function acceptRuntimes(
   }, RESCUE_INTERVAL);
 
   function serve(server: Server): { close(): void } {
-    return openReversePort(server, ({ pid, connect }) => {
+    return openReversePort(server, ({ pid, connect, forget }) => {
       const here = findByEnvironment(pid, port.path, welcomed) ?? pid;
       welcomed.add(here);
-      welcome(connect, here);
+      welcome(connect, here, () => {
+        welcomed.delete(here);
+        forget();
+      });
     });
   }
 
-  function welcome(connect: Connect, pid: number): void {
+  function welcome(connect: Connect, pid: number, forget: () => void): void {
     count++;
-    const started = begin(connect, pid).finally(() => starting.delete(started));
+    const started = begin(connect, pid, forget).finally(() => starting.delete(started));
     starting.add(started);
   }
 
-  async function begin(connect: Connect, pid: number): Promise<void> {
+  async function begin(connect: Connect, pid: number, forget: () => void): Promise<void> {
     // Of a process that went on as another user we may not see the environment: it can be one that waits.
     const waits = environmentOf(pid)?.includes(port.launchValue) ?? true;
     let childrenWait = true;
     try {
-      if (stopping === undefined) await record(connect, pid, !waits);
+      if (stopping === undefined) await record(connect, pid, !waits, forget);
       if (waits && pid !== rootPid) {
         // A runtime reads its environment after it was resumed: what is set now is what its children inherit.
         await setEnvironmentVariable(connect, 'DOTNET_DiagnosticPorts', port.childValue);
@@ -92,7 +95,7 @@ export function acceptRuntimes(
     if (startTicks !== undefined) port.settled(pid, startTicks);
   }
 
-  async function record(connect: Connect, pid: number, compiledBefore: boolean): Promise<void> {
+  async function record(connect: Connect, pid: number, compiledBefore: boolean, forget: () => void): Promise<void> {
     const facts = describeProcess(pid);
     const info = await processInfo(connect);
     const one = await recordRuntime(
@@ -107,7 +110,11 @@ export function acceptRuntimes(
       },
       { compiledBefore, onChunk },
     );
-    recorded.push(one);
+    recorded.add(one);
+    void Promise.all([one.streamsEnded, one.sampled.ended]).then(() => {
+      recorded.delete(one);
+      forget();
+    });
   }
 
   return {
@@ -124,7 +131,7 @@ export function acceptRuntimes(
     stop() {
       stopping ??= (async () => {
         await withTimeout(Promise.allSettled(starting), STOP_TIMEOUT);
-        await Promise.all(recorded.map(stopOne));
+        await Promise.all([...recorded].map(stopOne));
       })();
       return stopping;
     },

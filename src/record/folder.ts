@@ -1,10 +1,13 @@
-import { createWriteStream, type WriteStream } from 'node:fs';
+import { appendFileSync, createWriteStream, openSync, type WriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, TraceError } from '../trace/errors.ts';
-import { type Manifest, type ManifestProcess, writeManifest } from '../trace/manifest.ts';
+import { type Manifest, type ManifestProcess, writeManifest, writeManifestNow } from '../trace/manifest.ts';
 import { TRACE_FILE_VERSION } from '../trace/part-names.ts';
+import { PRIVATE_FILE, PRIVATE_FOLDER } from '../trace/private-file.ts';
 import { monotonicNow } from './clock.ts';
+import { isTooManyFiles } from './errno.ts';
+import { createRetention, RETENTION } from './retention.ts';
 
 /** The folder a recording is written into, in the layout of docs/architecture.md; readable at any moment. */
 export interface RecordingFolder {
@@ -16,10 +19,20 @@ export interface RecordingFolder {
    * of which more is known now: a runtime in it, or the program that it has become.
    */
   addProcess(process: Omit<ManifestProcess, 'id' | 'streams' | 'native'>): ManifestProcess;
-  /** Opens a part for writing. A write error ends the recording, see `onFailure`. */
+  /** While a process is held its parts may still grow; releasing it says how much memory it had at most, bytes. */
+  hold(process: ManifestProcess): (highest: number) => void;
+  /**
+   * Opens a part for writing. A write error ends the recording, see `onFailure`.
+   * @throws Error when too many files are open, which passes.
+   */
   part(name: string): WriteStream;
-  /** Writes the manifest as it is now; saves that overlap are joined. */
+  /** The same for a few rows now and then: keeps no file open. */
+  append(name: string, rows: string): void;
+  /** Writes the manifest as it is by then; saves are joined so that they take a small part of the time. */
   save(): Promise<void>;
+  /** Writes it at once, for one who is about to end. @throws Error when it cannot be written. */
+  saveNow(): void;
+  /** A sentence for the reader. After {@link MOST_WARNINGS} they are only counted. */
   warn(text: string): void;
   /** Called once, with a sentence, when the folder cannot be written any more. */
   onFailure(handler: (text: string) => void): void;
@@ -29,6 +42,12 @@ export interface RecordingFolder {
   remove(): Promise<void>;
 }
 
+/** More is no help to anybody, and a day of children can bring one each. */
+const MOST_WARNINGS = 100;
+
+/** After a save the next one waits this many times as long as it took, ms at most. */
+const SAVE_PAUSE = { times: 5, longest: 5_000 };
+
 /**
  * Makes `OUTPUT.recording` (with a number behind it when that is taken by an earlier recording that was not finished).
  * @throws TraceError when it cannot be made.
@@ -36,6 +55,7 @@ export interface RecordingFolder {
 export async function createRecordingFolder(
   output: string,
   facts: Pick<Manifest, 'tool' | 'mode' | 'command'>,
+  limits = RETENTION,
 ): Promise<RecordingFolder> {
   const path = await makeFolder(`${output}.recording`);
   const manifest: Manifest = {
@@ -48,11 +68,14 @@ export async function createRecordingFolder(
     processes: [],
     warnings: [],
   };
+  const retention = createRetention(path, manifest, limits);
+  /** The newest process of each pid, and how many had it. */
+  const latest = new Map<number, { process: ManifestProcess; uses: number }>();
   const open = new Set<WriteStream>();
   let failed = false;
   let failureHandler: (text: string) => void = () => {};
-  let saving: Promise<void> | undefined;
-  let saveAgain = false;
+  let furtherWarnings = 0;
+  let tooManyFiles = false;
 
   const fail = (error: unknown) => {
     if (failed) return;
@@ -62,19 +85,18 @@ export async function createRecordingFolder(
     failureHandler(text);
   };
 
-  const writeAll = async () => {
-    do {
-      saveAgain = false;
-      await writeManifest(path, manifest).catch(fail);
-    } while (saveAgain);
-    saving = undefined;
-  };
-
-  const save = () => {
-    saveAgain = saving !== undefined;
-    saving ??= writeAll();
-    return saving;
-  };
+  const warningsNow = () => [
+    ...manifest.warnings,
+    ...(tooManyFiles
+      ? [
+          'the limit of open files was reached (ulimit -n): parts of the resident sets, images and thread names are missing',
+        ]
+      : []),
+    ...(retention.dropped === undefined ? [] : [retention.dropped]),
+    ...(furtherWarnings === 0 ? [] : [`${furtherWarnings} more warnings like these were left out`]),
+  ];
+  const manifestNow = () => ({ ...manifest, warnings: warningsNow() });
+  const saving = saver(() => writeManifest(path, manifestNow()).catch(fail));
 
   await writeManifest(path, manifest);
   return {
@@ -82,15 +104,13 @@ export async function createRecordingFolder(
     manifest,
     addProcess(facts) {
       // What was found late may tell of a process that has ended by now.
-      const same = manifest.processes.findLast(
-        ({ pid, endTime = Number.POSITIVE_INFINITY }) => pid === facts.pid && endTime > facts.startTime,
-      );
-      if (same !== undefined && (same.runtime === '' || facts.runtime === '')) {
+      const { process: same, uses } = latest.get(facts.pid) ?? { uses: 0 };
+      const isAlive = (same?.endTime ?? Number.POSITIVE_INFINITY) > facts.startTime;
+      if (same !== undefined && isAlive && (same.runtime === '' || facts.runtime === '')) {
         const { name, commandLine, runtime } = same.runtime === '' ? facts : same;
         const startTime = Math.min(same.startTime, facts.startTime);
         return Object.assign(same, { name, commandLine, runtime, startTime });
       }
-      const uses = manifest.processes.filter((other) => other.pid === facts.pid).length;
       const process = {
         id: uses === 0 ? `${facts.pid}` : `${facts.pid}-${uses + 1}`,
         ...facts,
@@ -98,18 +118,32 @@ export async function createRecordingFolder(
         native: [],
       };
       manifest.processes.push(process);
+      latest.set(facts.pid, { process, uses: uses + 1 });
       return process;
     },
+    hold: retention.hold,
     part(name) {
-      const file = createWriteStream(join(path, name), { flags: 'a' });
+      const target = join(path, name);
+      const file = createWriteStream(target, { flags: 'a', ...PRIVATE_FILE, ...opened(target) });
       open.add(file);
       file.on('error', fail);
       file.on('close', () => open.delete(file));
       return file;
     },
-    save,
+    append(name, rows) {
+      if (failed) return;
+      try {
+        appendFileSync(join(path, name), rows, PRIVATE_FILE);
+      } catch (error) {
+        if (isTooManyFiles(error)) tooManyFiles = true;
+        else fail(error);
+      }
+    },
+    save: saving.save,
+    saveNow: () => writeManifestNow(path, manifestNow()),
     warn(text) {
-      manifest.warnings.push(text);
+      if (manifest.warnings.length < MOST_WARNINGS) manifest.warnings.push(text);
+      else furtherWarnings++;
     },
     onFailure(handler) {
       failureHandler = handler;
@@ -120,9 +154,60 @@ export async function createRecordingFolder(
     async finish() {
       await Promise.all([...open].map(closed));
       manifest.endTime = monotonicNow();
-      await save();
+      await saving.finish();
     },
     remove: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+/** The descriptor of a part; none where it cannot be opened for good, which the stream then tells. */
+function opened(path: string): { fd: number } | undefined {
+  try {
+    return { fd: openSync(path, 'a', PRIVATE_FILE.mode) };
+  } catch (error) {
+    if (isTooManyFiles(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Joins saves: one that is asked for while another goes on, or in the pause after it, comes once, behind that. */
+function saver(write: () => Promise<void>): { save(): Promise<void>; finish(): Promise<void> } {
+  let going: Promise<void> | undefined;
+  let again = false;
+  let finishing = false;
+  let endPause: () => void = () => {};
+
+  async function writeAll(): Promise<void> {
+    do {
+      again = false;
+      const start = performance.now();
+      await write();
+      const pause = Math.min(SAVE_PAUSE.longest, SAVE_PAUSE.times * (performance.now() - start));
+      if (again && !finishing) await pauseFor(pause);
+    } while (again);
+    going = undefined;
+  }
+
+  function pauseFor(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      endPause = resolve;
+      setTimeout(resolve, ms);
+    });
+  }
+
+  function save(): Promise<void> {
+    again = going !== undefined;
+    going ??= writeAll();
+    return going;
+  }
+
+  return {
+    save,
+    finish() {
+      finishing = true;
+      endPause();
+      return save();
+    },
   };
 }
 
@@ -139,9 +224,9 @@ async function makeFolder(wanted: string): Promise<string> {
   for (let n = 1; ; n++) {
     const path = n === 1 ? wanted : `${wanted}-${n}`;
     try {
-      await mkdir(path);
-      await mkdir(join(path, 'streams'));
-      await mkdir(join(path, 'process'));
+      await mkdir(path, PRIVATE_FOLDER);
+      await mkdir(join(path, 'streams'), PRIVATE_FOLDER);
+      await mkdir(join(path, 'process'), PRIVATE_FOLDER);
       return path;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST' && n < 1000) continue;

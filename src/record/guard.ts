@@ -41,9 +41,7 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
     listenAt(server, path, resolve);
   }).catch((error) => {
     guardian.release();
-    throw new TraceError(
-      `cannot make a socket at ${path} (${messageOf(error)}); set TMPDIR to a folder that can be written`,
-    );
+    throw new TraceError(`cannot make a socket at ${path} (${messageOf(error)}); ${whatToDo()}`);
   });
   const rest = inherited ? `;${inherited}` : '';
   return {
@@ -51,7 +49,7 @@ export async function openGuardedPort(inherited: string | undefined): Promise<Gu
     path,
     launchValue: `${path},suspend${rest}`,
     childValue: `${path},nosuspend${rest}`,
-    settled: (pid, startTicks) => guardian.tell(`settled ${pid} ${startTicks}\n`),
+    settled: (pid, startTicks) => guardian.settled(pid, startTicks),
     release: () => guardian.release(),
   };
 }
@@ -112,13 +110,20 @@ export function removePort(path: string): void {
 /** A fresh path that nobody can guess; "," and ";" mean something in DOTNET_DiagnosticPorts. */
 function portPath(wanted: string): string {
   const name = () => randomBytes(8).toString('hex');
-  const isFit = wanted.length <= LONGEST_FOLDER && !/[,;]/.test(wanted) && existsSync(wanted);
-  return join(isFit ? wanted : '/tmp', `memsurge-${name()}`, name());
+  return join(canHoldSocket(wanted) && existsSync(wanted) ? wanted : '/tmp', `memsurge-${name()}`, name());
+}
+
+const canHoldSocket = (folder: string) => Buffer.byteLength(folder) <= LONGEST_FOLDER && !/[,;]/.test(folder);
+
+function whatToDo(): string {
+  if (canHoldSocket(tmpdir())) return 'set TMPDIR to a folder that can be written';
+  return `TMPDIR cannot hold it, for it is longer than ${LONGEST_FOLDER} bytes or has "," or ";" in it: set it to another folder`;
 }
 
 /** A guardian that is started again if it dies before us. */
-function keepGuardian(path: string): { tell(line: string): void; release(): void } {
-  const told: string[] = [];
+function keepGuardian(path: string): { settled(pid: number, startTicks: string): void; release(): void } {
+  /** By pid: one that is used again is another process. */
+  const told = new Map<number, string>();
   let released = false;
   let restarts = 3;
   let current = start();
@@ -140,14 +145,15 @@ function keepGuardian(path: string): { tell(line: string): void; release(): void
     child.on('exit', () => {
       if (released || restarts-- === 0) return;
       current = start();
-      for (const line of told) current.stdin?.write(line);
+      for (const line of told.values()) current.stdin?.write(line);
     });
     return child;
   }
 
   return {
-    tell(line) {
-      told.push(line);
+    settled(pid, startTicks) {
+      const line = `settled ${pid} ${startTicks}\n`;
+      told.set(pid, line);
       current.stdin?.write(line);
     },
     release() {

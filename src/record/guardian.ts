@@ -19,7 +19,8 @@ import { allPids } from './proc.ts';
 const [, , port] = process.argv;
 // Says in `ps` what it is, and `killall -9 node` ends the recorder alone.
 process.title = `memsurge-guardian ${port}`;
-const settled = new Set<string>();
+/** Start ticks by pid. */
+const settled = new Map<number, string>();
 // Node closes on exec what it was given itself only below the first unused number.
 closeInherited(inheritedDescriptors());
 
@@ -34,7 +35,7 @@ let input = '';
 process.stdin.setEncoding('utf8');
 process.stdin.on('data', (text) => {
   input += text;
-  for (const match of input.matchAll(/settled (\S+ \S+)\n/g)) settled.add(match[1]);
+  for (const [, pid, ticks] of input.matchAll(/settled (\S+) (\S+)\n/g)) settled.set(Number(pid), ticks);
   input = input.slice(input.lastIndexOf('\n') + 1);
 });
 process.stdin.on('error', takeOver);
@@ -96,7 +97,7 @@ function thoseWhoMayWait(): number[] {
     try {
       if (!readFileSync(`/proc/${pid}/environ`).includes(needle)) return false;
       const ticks = parseStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))?.startTicks;
-      return !settled.has(`${pid} ${ticks}`);
+      return settled.get(pid) !== ticks;
     } catch {
       return false; // Ended meanwhile, or of another user.
     }

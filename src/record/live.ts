@@ -33,18 +33,19 @@ export async function showLive(
   const { createNettraceReader } = await import('../read/nettrace/index.ts');
   const readers = new Map<string, ReturnType<typeof createNettraceReader>>();
   const figures = () => {
-    const sum = { events: 0, eventsLost: 0, gcHeapBytes: 0 };
+    const sum = { events: 0, eventsLost: 0, gcHeapBytes: Number.NaN };
     for (const { progress } of readers.values()) {
       sum.events += progress.events;
       sum.eventsLost += progress.eventsLost;
-      sum.gcHeapBytes += progress.gcHeapBytes;
+      // Not known before its first collection.
+      if (!Number.isNaN(progress.gcHeapBytes)) sum.gcHeapBytes = (sum.gcHeapBytes || 0) + progress.gcHeapBytes;
     }
     const elapsed = (monotonicNow() - folder.manifest.startTime) / 1e9;
     const lost = sum.eventsLost > 0 ? `, ${sum.eventsLost} lost` : '';
     const figures = [
       `memsurge: ${elapsed.toFixed(0)} s`,
       `RSS ${mebibytes(sampler.rss)}`,
-      ...(readers.size > 0 ? [`GC heap ${mebibytes(sum.gcHeapBytes)}`] : []),
+      ...(Number.isNaN(sum.gcHeapBytes) ? [] : [`GC heap ${mebibytes(sum.gcHeapBytes)}`]),
       ...(looker && looker.count > 0 ? [`native live ${mebibytes(looker.liveBytes)}`] : []),
       ...(readers.size > 0 ? [`${sum.events} events${lost}`] : []),
     ];

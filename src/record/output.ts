@@ -1,28 +1,47 @@
+import { existsSync } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { TraceError } from '../trace/errors.ts';
-import { MANIFEST_PART } from '../trace/part-names.ts';
+import { MANIFEST_PART, numbered } from '../trace/part-names.ts';
+
+/** Where a trace goes. */
+export interface OutputOptions {
+  /** File to write; by default named after the program and the time. */
+  readonly output: string | undefined;
+  /** An earlier trace of that name is replaced. */
+  readonly force: boolean;
+}
 
 /**
- * The trace file to write: `wanted`, or `PROGRAM-yyyymmdd-hhmmss.memsurge` here. An earlier trace is replaced.
- * @throws TraceError when something else has that name.
+ * The trace file to write: as wanted, or `PROGRAM-yyyymmdd-hhmmss.memsurge` here, numbered where that is taken.
+ * @throws TraceError when something has that name which may not be replaced.
  */
-export async function chooseOutput(wanted: string | undefined, program: string): Promise<string> {
-  const output = resolve(wanted ?? `${program.replace(/[^\w.-]/g, '_') || 'trace'}-${timestamp(new Date())}.memsurge`);
+export async function chooseOutput({ output: wanted, force }: OutputOptions, program: string): Promise<string> {
+  if (wanted === undefined) {
+    const name = resolve(`${program.replace(/[^\w.-]/g, '_') || 'trace'}-${timestamp(new Date())}.memsurge`);
+    for (let n = 1; ; n++) if (!existsSync(numbered(name, n))) return numbered(name, n);
+  }
+  const output = resolve(wanted);
   const existing = await stat(output).catch(() => undefined);
   if (existing === undefined) return output;
   if (existing.isDirectory()) {
     throw new TraceError(`${output} is a folder; choose a file name with -o`);
   }
-  if (await beginsLikeTrace(output)) return output;
-  try {
-    // Loaded only here: the zip reader would make every start slower.
-    const { openTraceFile } = await import('../trace/file.ts');
-    await (await openTraceFile(output)).close();
-  } catch {
+  if (!existing.isFile() || !(await isTrace(output))) {
     throw new TraceError(`${output} exists and is not a memsurge trace; choose another name with -o`);
   }
+  if (!force) throw new TraceError(`${output} exists; choose another name with -o, or replace it with --force`);
   return output;
+}
+
+async function isTrace(path: string): Promise<boolean> {
+  if (await beginsLikeTrace(path)) return true;
+  // Loaded only here: the zip reader would make every start slower.
+  const { openTraceFile } = await import('../trace/file.ts');
+  return openTraceFile(path).then(
+    (file) => file.close().then(() => true),
+    () => false,
+  );
 }
 
 /**

@@ -1,9 +1,11 @@
-import { closeSync, openSync, readdirSync, readFileSync, readSync, type WriteStream } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { imageRow, rssRow, threadRow } from '../read/procfs/parts.ts';
 import { parseImageMappings, parseRssBytes, parseStat } from '../read/procfs/process.ts';
 import type { ManifestProcess } from '../trace/manifest.ts';
+import { seenParts } from '../trace/part-names.ts';
 import { costOf, monotonicNow } from './clock.ts';
+import { isTooManyFiles } from './errno.ts';
 import type { RecordingFolder } from './folder.ts';
 
 /**
@@ -46,7 +48,8 @@ const FLUSH_INTERVAL = 500;
 
 export function startProcSampler(folder: RecordingFolder): ProcSampler {
   const all = new Set<Sampling>();
-  const known = new Map<ManifestProcess, Sampling>();
+  const known = new WeakMap<ManifestProcess, Sampling>();
+  let added = 0;
   let timer = setTimeout(tick, RSS_INTERVAL);
 
   function tick(): void {
@@ -76,7 +79,7 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
     add(process) {
       const before = known.get(process);
       if (before !== undefined) return before;
-      const one = sampling(folder, process, known.size, sampleAll);
+      const one = sampling(folder, process, added++, sampleAll);
       known.set(process, one);
       all.add(one);
       if (!one.sample(monotonicNow())) sampleAll();
@@ -114,9 +117,8 @@ interface Sampling extends SampledProcess {
 function sampling(folder: RecordingFolder, process: ManifestProcess, number: number, sampleAll: () => void): Sampling {
   const { pid, id } = process;
   const proc = `/proc/${pid}`;
-  const rssPart = folder.part(`process/${id}.csv`);
-  const imagePart = folder.part(`process/${id}.images.csv`);
-  const threadPart = folder.part(`process/${id}.threads.csv`);
+  const release = folder.hold(process);
+  const [rssPart, imagePart, threadPart] = seenParts(id);
   const buffer = Buffer.alloc(8192);
   const seenImages = new Set<string>();
   const names = new Map<number, string>();
@@ -127,9 +129,10 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
   });
 
   // Open files stay with this process: when its pid is used again, they fail instead of showing another.
-  const status = open(`${proc}/status`);
-  const stat = open(`${proc}/stat`);
+  let status = open(`${proc}/status`);
+  let stat = open(`${proc}/stat`);
   let rss = 0;
+  let highest = 0;
   let rows = '';
   let lastFlush = 0;
   let lastLook = monotonicNow();
@@ -141,8 +144,8 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
   function open(path: string): number {
     try {
       return openSync(path, 'r');
-    } catch {
-      return -1;
+    } catch (error) {
+      return isTooManyFiles(error) ? NOT_YET : ENDED;
     }
   }
 
@@ -155,10 +158,16 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
   }
 
   function sample(now: number): boolean {
+    if (status === NOT_YET || stat === NOT_YET) {
+      status = status === NOT_YET ? open(`${proc}/status`) : status;
+      stat = stat === NOT_YET ? open(`${proc}/stat`) : stat;
+      if (status === NOT_YET) return true;
+    }
     const bytes = parseRssBytes(read(status));
     if (bytes === undefined) return false;
     if (bytes !== rss) {
       rss = bytes;
+      highest = Math.max(highest, rss);
       rows += rssRow(now, bytes);
     }
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
@@ -183,7 +192,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
 
   function flush(now: number): void {
     lastFlush = now;
-    if (rows !== '') write(rssPart, rows);
+    if (rows !== '') folder.append(rssPart, rows);
     rows = '';
   }
 
@@ -195,7 +204,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
       seenImages.add(key);
       text += imageRow(now, base, end, path);
     }
-    if (text !== '') write(imagePart, text);
+    if (text !== '') folder.append(imagePart, text);
   }
 
   function images() {
@@ -220,7 +229,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
       names.set(id, name);
       text += threadRow(id, name.replaceAll('\n', ' '));
     }
-    if (text !== '') write(threadPart, text);
+    if (text !== '') folder.append(threadPart, text);
   }
 
   function threadName(task: string): string | undefined {
@@ -239,14 +248,10 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
     }
   }
 
-  function write(part: WriteStream, text: string): void {
-    if (!folder.failed) part.write(text);
-  }
-
   function end(now: number): void {
     const waitStatus = parseStat(read(stat))?.waitStatus;
-    stop();
     process.endTime ??= now;
+    stop();
     if (waitStatus !== undefined) process.exit ??= exitWords(waitStatus);
     void folder.save();
     resolveEnded();
@@ -256,8 +261,8 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
     if (over) return;
     over = true;
     flush(0);
-    for (const part of [rssPart, imagePart, threadPart]) part.end();
     for (const file of [status, stat]) if (file >= 0) closeSync(file);
+    release(highest);
   }
 
   return {
@@ -283,6 +288,10 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
     stop,
   };
 }
+
+/** In place of a descriptor: of a process that has ended, and of one that cannot be looked at before others are closed. */
+const ENDED = -1;
+const NOT_YET = -2;
 
 /** A wait status, as wait(2) gives it, in words. */
 function exitWords(waitStatus: number): string {

@@ -8,17 +8,14 @@ import { showLive } from './live.ts';
 import { type NativeOptions, planNative, preloadVariables } from './native/library.ts';
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
 import { whyNotInItself, whyNotPreloadable } from './native/program.ts';
-import { chooseOutput } from './output.ts';
-import { pack } from './pack.ts';
+import { chooseOutput, type OutputOptions } from './output.ts';
+import { type PackOptions, pack, sayWhatIsKept } from './pack.ts';
 import { commandLine, programOf } from './proc.ts';
 import { startProcSampler } from './proc-sampler.ts';
 import { say, TOOL } from './say.ts';
 
-export interface RunOptions {
+export interface RunOptions extends OutputOptions, PackOptions {
   readonly command: readonly string[];
-  /** File to write; by default named after the program and the time. */
-  readonly output: string | undefined;
-  readonly withSource: boolean;
   readonly native: NativeOptions;
 }
 
@@ -37,7 +34,7 @@ export interface RunResult {
 export async function run(options: RunOptions): Promise<RunResult> {
   const [program] = options.command;
   checkProgram(program);
-  const output = await chooseOutput(options.output, programOf(options.command));
+  const output = await chooseOutput(options, programOf(options.command));
   const ofItself = whyNotInItself(program);
   const native = planNative(options.native, { ofAll: whyNotPreloadable(program), ofItself });
   /** What is to be taken back when the program does not start, in the order it was begun. */
@@ -57,8 +54,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
     startTime: monotonicNow(),
   });
   sampler.add(root);
+  void folder.save();
   const { code, words } = await target.ended;
+  root.exit = words;
   target.restoreSignals();
+  const restoreSignals = sayWhatIsKept(folder);
 
   sampler.sampleAll();
   await runtimes.stop();
@@ -74,13 +74,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (problem !== undefined) folder.warn(problem);
   await folder.finish();
   // The program's exit code counts, whatever becomes of the trace; its folder stays when it cannot be packed.
-  const trace = await pack(folder.path, output, options.withSource, live).then(
-    () => output,
-    (error) => {
-      say(messageOf(error));
-      return folder.path;
-    },
-  );
+  const trace = await pack(folder.path, output, options, live).catch((error) => {
+    say(messageOf(error));
+    return folder.path;
+  });
+  restoreSignals();
   if (problem !== undefined) say(problem);
   return { code, trace };
 

@@ -59,6 +59,7 @@ export async function recordRuntime(
     runtime: info.runtimeVersion === '' ? '' : `.NET ${info.runtimeVersion}`,
     startTime: monotonicNow(),
   });
+  const release = folder.hold(process);
   const sampled = sampler.add(process);
   const sessions: Session[] = [];
   const written: Promise<void>[] = [];
@@ -87,6 +88,9 @@ export async function recordRuntime(
     }
     // Not awaited: the runtime waits for us.
     void folder.save();
+  } catch (error) {
+    release(0);
+    throw error;
   } finally {
     if (earlier !== undefined) await finishEarlier(earlier);
   }
@@ -95,6 +99,7 @@ export async function recordRuntime(
   let endedByItself = false;
   const streamsEnded = Promise.all(written).then(() => {
     endedByItself = !stopping;
+    release(0);
   });
   return {
     process,

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import yauzl from 'yauzl';
@@ -7,7 +7,9 @@ import yazl from 'yazl';
 import { messageOf, TraceError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { parseManifest, readManifest } from './manifest-schema.ts';
-import { MANIFEST_PART, NATIVE_FOLDER } from './part-names.ts';
+import { MANIFEST_PART, NATIVE_FOLDER, numbered, partialOf } from './part-names.ts';
+import { NEW_PRIVATE_FILE } from './private-file.ts';
+import { openSmallParts, planSmallParts, SMALL_PARTS_INDEX, smallPartBundles } from './small-parts.ts';
 
 /** Parts that are read whole; a larger one is not a part that memsurge wrote. */
 const MAX_PART_BYTES = 1024 ** 3;
@@ -17,7 +19,7 @@ export interface TraceFile {
   readonly path: string;
   readonly manifest: Manifest;
   /** Names of all parts, "/" as separator. */
-  readonly parts: readonly string[];
+  readonly parts: ReadonlySet<string>;
   /** Size in bytes of a part, uncompressed. */
   size(part: string): number;
   /** @throws TraceError when the part cannot be read. */
@@ -46,7 +48,7 @@ async function openFolder(folder: string): Promise<TraceFile> {
   return {
     path: folder,
     manifest,
-    parts: [...sizes.keys()],
+    parts: new Set(sizes.keys()),
     size: (part) => sizes.get(part) ?? 0,
     read: (part) => readFile(join(folder, part), 'utf8').catch((error) => damaged(folder, part, error)),
     bytes: (part) => readFile(join(folder, part)).catch((error) => damaged(folder, part, error)),
@@ -85,18 +87,24 @@ async function openZip(path: string): Promise<TraceFile> {
   };
   try {
     if (!entries.has(MANIFEST_PART)) throw new TraceError(`${path} is a zip file, but not a memsurge trace`);
-    const bytesOf = (part: string) => read(part).catch((error) => damaged(path, part, error));
-    const manifest = parseManifest((await bytesOf(MANIFEST_PART)).toString('utf8'), path);
+    const entryOf = (part: string) => read(part).catch((error) => damaged(path, part, error));
+    const small = entries.has(SMALL_PARTS_INDEX)
+      ? openSmallParts((await entryOf(SMALL_PARTS_INDEX)).toString('utf8'), path, entryOf)
+      : undefined;
+    const bytesOf = (part: string): Promise<Uint8Array> =>
+      small?.bytes(part)?.catch((error) => damaged(path, part, error)) ?? entryOf(part);
+    const manifest = parseManifest((await entryOf(MANIFEST_PART)).toString('utf8'), path);
     return {
       path,
       manifest,
-      parts: [...entries.keys()],
-      size: (part) => entries.get(part)?.uncompressedSize ?? 0,
-      read: async (part) => (await bytesOf(part)).toString('utf8'),
+      parts: new Set([...entries.keys(), ...(small?.names ?? [])]),
+      size: (part) => small?.size(part) ?? entries.get(part)?.uncompressedSize ?? 0,
+      read: async (part) => Buffer.from(await bytesOf(part)).toString('utf8'),
       bytes: bytesOf,
       pathOf: () => undefined,
       stream: async function* (part) {
-        yield* guarded(path, part, await open(part).catch((error) => damaged(path, part, error)));
+        if (small?.size(part) !== undefined) yield bytesOf(part);
+        else yield* guarded(path, part, await open(part).catch((error) => damaged(path, part, error)));
       },
       close: async () => zip.close(),
     };
@@ -125,8 +133,10 @@ function damaged(path: string, part: string, cause: unknown): never {
  * the time to become 6 % larger.
  */
 function compressionOf(part: string): number {
-  return part.startsWith(`${NATIVE_FOLDER}/`) ? 3 : 6;
+  return part.startsWith(`${NATIVE_FOLDER}/`) ? FAST : 6;
 }
+
+const FAST = 3;
 
 /** Sizes of the files below `folder`, by part name. */
 async function folderParts(folder: string): Promise<Map<string, number>> {
@@ -144,22 +154,34 @@ async function folderParts(folder: string): Promise<Map<string, number>> {
 /**
  * Packs a recording's folder into the zip `output` and removes the folder. The output appears whole or not at all; when
  * anything fails the folder stays as it was.
+ * @param replace whether what has that name is replaced; else the trace gets a number behind its name
+ * @returns the path of the trace
  * @throws TraceError when the file cannot be written.
  */
-export async function packFolder(folder: string, output: string): Promise<void> {
-  const partial = `${output}.part`;
+export async function packFolder(folder: string, output: string, replace = false): Promise<string> {
+  const partial = partialOf(folder);
+  let written = output;
   try {
     const zip = new yazl.ZipFile();
     // The manifest first and as it is: the file's first bytes say what it is.
     zip.addFile(join(folder, MANIFEST_PART), MANIFEST_PART, { compress: false });
-    for (const part of (await folderParts(folder)).keys()) {
-      if (part !== MANIFEST_PART) zip.addFile(join(folder, part), part, { compressionLevel: compressionOf(part) });
+    const sizes = await folderParts(folder);
+    const index = planSmallParts(sizes, await readManifest(folder));
+    if (index.length > 0) zip.addBuffer(Buffer.from(JSON.stringify(index)), SMALL_PARTS_INDEX);
+    for (const { name, read } of smallPartBundles(folder, index)) {
+      zip.addReadStreamLazy(name, { compressionLevel: FAST }, (give) => give(null, read()));
+    }
+    const bundled = new Set(index.flat().map(([name]) => name));
+    for (const part of sizes.keys()) {
+      if (part === MANIFEST_PART || bundled.has(part)) continue;
+      zip.addFile(join(folder, part), part, { compressionLevel: compressionOf(part) });
     }
     zip.end();
     // What an earlier end left, or a link that somebody laid: to be replaced, not followed.
     await rm(partial, { force: true });
-    await pipeline(zip.outputStream, createWriteStream(partial, { flags: 'wx' }));
-    await rename(partial, output);
+    await pipeline(zip.outputStream, createWriteStream(partial, NEW_PRIVATE_FILE));
+    if (replace) await rename(partial, output);
+    else written = await giveName(partial, output);
   } catch (error) {
     await rm(partial, { force: true });
     throw new TraceError(
@@ -167,4 +189,27 @@ export async function packFolder(folder: string, output: string): Promise<void> 
     );
   }
   await rm(folder, { recursive: true, force: true });
+  return written;
 }
+
+/** Gives `file` the name `wanted`, or the first numbered one that nothing has; returns it. */
+async function giveName(file: string, wanted: string): Promise<string> {
+  for (let n = 1; ; n++) {
+    const name = numbered(wanted, n);
+    try {
+      await link(file, name);
+      await rm(file);
+      return name;
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST') continue;
+      if (!NO_LINKS.includes(code ?? '')) throw error;
+      if (await lstat(name).catch(() => undefined)) continue;
+      await rename(file, name);
+      return name;
+    }
+  }
+}
+
+/** What file systems without hard links answer (FAT, some in user space). */
+const NO_LINKS = ['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'];

@@ -6,7 +6,7 @@ import { psTable } from '../../src/cli/commands/ps.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
-import { AS_NOBODY, countOf, nobodyMayUse, streamsOf, untilRecorded } from './support.ts';
+import { AS_NOBODY, countOf, nobodyMayUse, streamsOf, untilRecorded, whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
 const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
@@ -154,27 +154,30 @@ describe('where the socket is', () => {
     expect(status).toBe(0);
   });
 
-  test.skipIf(process.getuid?.() !== 0)('in a container: other pid and mount namespaces (needs root)', async () => {
-    // Its /tmp and /proc are its own, and there it is process 1.
-    const script = `mount -t tmpfs none /tmp && mount -t proc proc /proc && exec ${samplePath('exits')} wait`;
-    const { child, output } = start('unshare', ['--pid', '--mount', '--fork', '--kill-child', 'sh', '-c', script]);
-    running.push(child);
-    const outcome = await Promise.race([
-      until(() => output().includes('ready')).then(() => 'ready'),
-      new Promise((resolve) => child.once('exit', () => resolve('not permitted'))),
-    ]);
-    if (outcome !== 'ready') return console.warn('skipped: unshare is not permitted here');
-    const { stdout } = await memsurge('ps', '--json');
-    const inside = JSON.parse(stdout).processes.find((one: { commandLine: string }) =>
-      one.commandLine.endsWith('exits wait'),
-    );
-    expect(inside).toMatchObject({ name: 'exits' });
-    expect(inside.obstacle).toBeUndefined();
-    const trace = fresh();
-    const { status, stderr } = await memsurge('attach', String(inside.pid), '--duration', '300ms', '-o', trace);
-    expect([status, stderr]).toEqual([0, expect.stringContaining('wrote')]);
-    expect((await openTraceFile(trace)).manifest.processes[0].pid).toBe(inside.pid);
-  });
+  test.skipIf(whyNoNamespaces() !== undefined)(
+    'in a container: other pid and mount namespaces (needs root)',
+    async () => {
+      // Its /tmp and /proc are its own, and there it is process 1.
+      const script = `mount -t tmpfs none /tmp && mount -t proc proc /proc && exec ${samplePath('exits')} wait`;
+      const { child, output } = start('unshare', ['--pid', '--mount', '--fork', '--kill-child', 'sh', '-c', script]);
+      running.push(child);
+      const outcome = await Promise.race([
+        until(() => output().includes('ready')).then(() => 'ready'),
+        new Promise((resolve) => child.once('exit', () => resolve('not permitted'))),
+      ]);
+      expect(outcome).toBe('ready');
+      const { stdout } = await memsurge('ps', '--json');
+      const inside = JSON.parse(stdout).processes.find((one: { commandLine: string }) =>
+        one.commandLine.endsWith('exits wait'),
+      );
+      expect(inside).toMatchObject({ name: 'exits' });
+      expect(inside.obstacle).toBeUndefined();
+      const trace = fresh();
+      const { status, stderr } = await memsurge('attach', String(inside.pid), '--duration', '300ms', '-o', trace);
+      expect([status, stderr]).toEqual([0, expect.stringContaining('wrote')]);
+      expect((await openTraceFile(trace)).manifest.processes[0].pid).toBe(inside.pid);
+    },
+  );
 });
 
 describe('ps', () => {

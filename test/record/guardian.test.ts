@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { type Finished, scratchFolder, start, until } from '../support/memsurge.ts';
 import { samplePath } from '../support/samples.ts';
-import { processesWith, streamsOf, untilRecorded } from './support.ts';
+import { processesWith, streamsOf, untilRecorded, whyNoNamespaces } from './support.ts';
 
 /**
  * No process may ever be left waiting for a recorder that is gone. A program that starts a second one is recorded, and
@@ -113,17 +113,19 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     await nothingLeft(temporary);
   });
 
-  test.skipIf(process.getuid?.() !== 0)('while a program waits that cannot reach the port (needs root)', async () => {
-    const script = `mount -t tmpfs none $TMPDIR && ${spawner}; echo code $?`;
-    const hasBegun = (temporary: string) =>
-      processesWith(spawner).some(
-        (pid) => procFile(pid, 'cmdline').startsWith(spawner) && procFile(pid, 'environ').includes(temporary),
-      );
-    const { stdout, stderr, temporary } = await killRecorder(hasBegun, ['unshare', '--mount', 'sh', '-c', script]);
-    if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
-    expect(stdout).toBe('child done\nparent done\ncode 0\n');
-    await nothingLeft(temporary);
-  });
+  test.skipIf(whyNoNamespaces() !== undefined)(
+    'while a program waits that cannot reach the port (needs root)',
+    async () => {
+      const script = `mount -t tmpfs none $TMPDIR && ${spawner}; echo code $?`;
+      const hasBegun = (temporary: string) =>
+        processesWith(spawner).some(
+          (pid) => procFile(pid, 'cmdline').startsWith(spawner) && procFile(pid, 'environ').includes(temporary),
+        );
+      const { stdout, temporary } = await killRecorder(hasBegun, ['unshare', '--mount', 'sh', '-c', script]);
+      expect(stdout).toBe('child done\nparent done\ncode 0\n');
+      await nothingLeft(temporary);
+    },
+  );
 
   test('and the folder it leaves opens, with what was recorded until then', async () => {
     const output = join(folder, 'left.memsurge');

@@ -7,6 +7,7 @@ import { type AllocationTable, NONE, type Trace } from '../../src/trace/tables.t
 import { type ExpectedHeap, expectedOfLeaks, siteOf } from '../support/leaks.ts';
 import { ask, memsurge, scratchFolder, startMemsurge, until } from '../support/memsurge.ts';
 import { nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
+import { whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
 const unable = whyNoNativeSamples();
@@ -146,36 +147,40 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     expect(resident).toBeLessThan(1);
   });
 
-  test.skipIf(process.getuid?.() !== 0)('processes that know themselves by the same pid (needs root)', async () => {
-    const path = join(folder, 'namespaces.memsurge');
-    const inside = `unshare --pid --fork --mount-proc ${nativeSamplePath('written')} <&3 &`;
-    const script = `exec 3<&0; ${inside} ${inside} wait`;
-    const { child, finished } = startMemsurge('run', '--native', 'exact', '-o', path, '--', 'sh', '-c', script);
-    await until(() => child.exitCode !== null || measuredBytes(`${path}.recording`) > 64 * MiB);
-    child.stdin?.end('\n');
-    const { stderr } = await finished;
-    if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
-    const { rows } = await ask('top', path, '--kind', 'native-heap', '--by', 'process');
-    const two = rows.filter((row) => row.name.startsWith('written'));
-    expect(two.map((row) => Math.round(row.bytes / MiB))).toEqual([36, 36]);
-    const { processes, series } = await openTrace(path);
-    const written = processes.name.flatMap((name, row) => (name === 'written' ? [row] : []));
-    expect(written.length).toBe(2);
-    for (const row of written) {
-      expect(processes.pid[row]).not.toBe(1);
-      const rss = series.find((one) => one.name === 'rss' && one.process === row);
-      expect(Math.max(...(rss?.value ?? []))).toBeGreaterThan(32 * MiB);
-      expect(Math.max(...(rss?.value ?? []))).toBeLessThan(64 * MiB);
-    }
-  });
+  test.skipIf(whyNoNamespaces() !== undefined)(
+    'processes that know themselves by the same pid (needs root)',
+    async () => {
+      const path = join(folder, 'namespaces.memsurge');
+      const inside = `unshare --pid --fork --mount-proc ${nativeSamplePath('written')} <&3 &`;
+      const script = `exec 3<&0; ${inside} ${inside} wait`;
+      const { child, finished } = startMemsurge('run', '--native', 'exact', '-o', path, '--', 'sh', '-c', script);
+      await until(() => child.exitCode !== null || measuredBytes(`${path}.recording`) > 64 * MiB);
+      child.stdin?.end('\n');
+      await finished;
+      const { rows } = await ask('top', path, '--kind', 'native-heap', '--by', 'process');
+      const two = rows.filter((row) => row.name.startsWith('written'));
+      expect(two.map((row) => Math.round(row.bytes / MiB))).toEqual([36, 36]);
+      const { processes, series } = await openTrace(path);
+      const written = processes.name.flatMap((name, row) => (name === 'written' ? [row] : []));
+      expect(written.length).toBe(2);
+      for (const row of written) {
+        expect(processes.pid[row]).not.toBe(1);
+        const rss = series.find((one) => one.name === 'rss' && one.process === row);
+        expect(Math.max(...(rss?.value ?? []))).toBeGreaterThan(32 * MiB);
+        expect(Math.max(...(rss?.value ?? []))).toBeLessThan(64 * MiB);
+      }
+    },
+  );
 
-  test.skipIf(process.getuid?.() !== 0)('short ones of the same pid are not taken for one (needs root)', async () => {
-    const inside = (program: string) => `unshare --pid --fork --mount-proc ${program}`;
-    const { path, stderr } = await record('exact', 'sh', '-c', `${inside('true')}; sleep 0.3; ${inside('uname')}`);
-    if (/not permitted/.test(stderr)) return console.warn('skipped: unshare is not permitted here');
-    const { name } = (await openTrace(path)).processes;
-    expect(name.filter((one) => one === 'true' || one === 'uname').sort()).toEqual(['true', 'uname']);
-  });
+  test.skipIf(whyNoNamespaces() !== undefined)(
+    'short ones of the same pid are not taken for one (needs root)',
+    async () => {
+      const inside = (program: string) => `unshare --pid --fork --mount-proc ${program}`;
+      const { path } = await record('exact', 'sh', '-c', `${inside('true')}; sleep 0.3; ${inside('uname')}`);
+      const { name } = (await openTrace(path)).processes;
+      expect(name.filter((one) => one === 'true' || one === 'uname').sort()).toEqual(['true', 'uname']);
+    },
+  );
 
   test('compiled C# methods without a frame pointer are not lost', async () => {
     const { path } = await record('exact', samplePath('frameless'));

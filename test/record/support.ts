@@ -56,6 +56,13 @@ export function processesWith(text: string): number[] {
     });
 }
 
+/** Why no mount and pid namespaces can be made here; undefined where they can. */
+export function whyNoNamespaces(): string | undefined {
+  const command = ['--mount', '--pid', '--fork', 'mount', '-t', 'tmpfs', 'none', '/mnt'];
+  const { status, stderr, error } = spawnSync('unshare', command, { encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr.trim());
+}
+
 /** Puts before a command what makes it run as the user nobody; needs root. */
 export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 

@@ -80,7 +80,7 @@ describe('a trace file', () => {
 
   test('of a newer version is refused with a clear line', async () => {
     const folder = await recordingFolder('newer', { ...MANIFEST, version: TRACE_FILE_VERSION + 1 });
-    await expect(openTraceFile(folder)).rejects.toThrow(/trace format 2, this memsurge reads up to 1; update memsurge/);
+    await expect(openTraceFile(folder)).rejects.toThrow(/trace format 3, this memsurge reads up to 2; update memsurge/);
   });
 
   test('that is no memsurge trace is refused', async () => {

@@ -18,13 +18,14 @@ export function attachCommand(shell: Shell, version: string): Command {
     .argument('<pid|name>', 'pid, or name of a program; for .NET as "memsurge ps" shows it')
     .option('-d, --duration <time>', 'stop after this time, for example 30s, 500ms or 5m')
     .option('-o, --output <file>', 'trace to write (default: NAME-yyyymmdd-hhmmss.memsurge)')
+    .option('-f, --force', 'replace an earlier trace of that name')
     .option('--with-source', 'put the source text of the functions seen into the trace')
     .option('--view', 'show the trace in the browser when the recording has stopped, until Ctrl-C')
     .action(async (target: string, options: AttachFlags) => {
       const { attach } = await import('../../record/attach.ts');
       const duration = options.duration === undefined ? undefined : parseDuration(options.duration);
-      const { output, withSource = false, native: mode, sampleBytes } = options;
-      const trace = await attach({ target, duration, output, withSource, native: { mode, sampleBytes } });
+      const { output, force = false, withSource = false, native: mode, sampleBytes } = options;
+      const trace = await attach({ target, duration, output, force, withSource, native: { mode, sampleBytes } });
       if (!options.view) return;
       const { serveTraces } = await import('../serve-traces.ts');
       await serveTraces([trace], { port: 0, openBrowser: true, version }, (text) => shell.err(`memsurge: ${text}`));
@@ -46,6 +47,7 @@ export function attachCommand(shell: Shell, version: string): Command {
 interface AttachFlags extends NativeFlags {
   readonly duration?: string;
   readonly output?: string;
+  readonly force?: true;
   readonly withSource?: true;
   readonly view?: true;
 }

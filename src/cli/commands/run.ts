@@ -13,14 +13,16 @@ export function runCommand(shell: Shell, version: string): Command {
     )
     .argument('<command...>', 'the program and its arguments')
     .option('-o, --output <file>', 'trace to write (default: PROGRAM-yyyymmdd-hhmmss.memsurge)')
+    .option('-f, --force', 'replace an earlier trace of that name')
     .option('--with-source', 'put the source text of the functions seen into the trace')
     .option('--view', 'show the trace in the browser when the program has ended, until Ctrl-C')
     .passThroughOptions()
-    .action(async (command: string[], { output, withSource, view, native, sampleBytes }: RunFlags) => {
+    .action(async (command: string[], { output, force, withSource, view, native, sampleBytes }: RunFlags) => {
       const { run } = await import('../../record/run.ts');
       const { code, trace } = await run({
         command,
         output,
+        force: force ?? false,
         withSource: withSource ?? false,
         native: { mode: native, sampleBytes },
       });
@@ -46,6 +48,7 @@ export function runCommand(shell: Shell, version: string): Command {
 
 interface RunFlags extends NativeFlags {
   readonly output?: string;
+  readonly force?: true;
   readonly withSource?: true;
   readonly view?: true;
 }

@@ -1,6 +1,7 @@
+import { closeSync, openSync } from 'node:fs';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { parseEnviron, parseStat, parseStatus } from '../../read/procfs/process.ts';
 import { messageOf, TraceError } from '../../trace/errors.ts';
 import { howToBeAllowed } from '../proc.ts';
@@ -28,11 +29,20 @@ export async function findEndpoint(pid: number): Promise<string> {
   throw new TraceError(whyNoEndpoint(pid, target.environ, folder));
 }
 
-/** Opens connections to the diagnostics socket at `path`. */
+/** The longest path of a Unix socket, bytes (unix(7)); Node cuts off what is longer. */
+const LONGEST_SOCKET_PATH = 107;
+
+/**
+ * Opens connections to the diagnostics socket at `path`. One that is too long, of a process in a container or with a long
+ * TMPDIR, is reached through a descriptor of its folder.
+ */
 export function endpointConnect(path: string): Connect {
   return () =>
     new Promise<Socket>((resolve, reject) => {
-      const socket = connect(path);
+      const folder = Buffer.byteLength(path) > LONGEST_SOCKET_PATH ? openSync(dirname(path), 'r') : undefined;
+      const socket = connect(folder === undefined ? path : `/proc/self/fd/${folder}/${basename(path)}`);
+      // Node connects to a path at once.
+      if (folder !== undefined) closeSync(folder);
       socket.once('connect', () => {
         socket.off('error', reject);
         // From here on the one who reads it learns of errors by 'close'.

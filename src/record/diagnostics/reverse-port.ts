@@ -19,6 +19,8 @@ export interface AdvertisedRuntime {
   readonly pid: number;
   /** The next connection it makes; rejects after `CONNECT_TIMEOUT` or when the port is closed. */
   readonly connect: Connect;
+  /** It has ended: nothing of it is kept. */
+  forget(): void;
 }
 
 const CONNECT_TIMEOUT = 15_000;
@@ -62,7 +64,7 @@ export function openReversePort(server: Server, onRuntime: (runtime: AdvertisedR
     queue ??= connectionQueue((taken) => idle.delete(taken));
     runtimes.set(advertise.cookie, queue);
     queue.offer(socket);
-    if (isNew) onRuntime({ ...advertise, connect: queue.take });
+    if (isNew) onRuntime({ ...advertise, connect: queue.take, forget: () => runtimes.delete(advertise.cookie) });
   });
 
   return {

@@ -44,6 +44,8 @@ export interface AgentCounters {
   readonly path: string;
   /** Live bytes of the native heap as the agent counts them. */
   readonly liveBytes: number;
+  /** The most they were. */
+  readonly peakBytes: number;
   /** Reads what changed since the look before and begins a new tick; returns the look in its saved form. */
   look(now: number): Uint8Array;
   /** How much of the live blocks is in memory; undefined when that cannot be seen. */
@@ -137,6 +139,9 @@ export function openAgentCounters(
     path: `/proc/self/fd/${file}`,
     get liveBytes() {
       return u64(header, HEADER.liveBytes);
+    },
+    get peakBytes() {
+      return u64(header, HEADER.peakBytes);
     },
     get stopped() {
       readHeader();

@@ -1,14 +1,16 @@
-import { readdirSync, renameSync, writeFileSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { readdirSync, renameSync, rmSync, type WriteStream, writeFileSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { compactAgentFile } from '../../read/agent/compact.ts';
 import { looksHeader } from '../../read/agent/looks.ts';
 import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
 import type { ManifestProcess } from '../../trace/manifest.ts';
-import { AGENTS_FOLDER, NATIVE_FOLDER } from '../../trace/part-names.ts';
+import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts } from '../../trace/part-names.ts';
+import { PRIVATE_FILE, PRIVATE_FOLDER } from '../../trace/private-file.ts';
 import { costOf, monotonicNow } from '../clock.ts';
-import type { RecordingFolder } from '../folder.ts';
+import { isTooManyFiles } from '../errno.ts';
+import { closed, type RecordingFolder } from '../folder.ts';
 import { describeProcess, programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
 import { makeAgentsFolder } from './agents-folder.ts';
@@ -43,19 +45,24 @@ const BUSY_SHARE = 0.05;
 
 interface Agent {
   readonly name: string;
+  readonly path: string;
   readonly counters: AgentCounters;
   readonly sampled: SampledProcess;
-  readonly write: (look: Uint8Array) => void;
-  /** The process has ended, and what it left was looked at. */
-  done: boolean;
+  readonly looks: WriteStream;
+  readonly release: (highest: number) => void;
+  /** It cannot be looked at any more. */
+  lost: boolean;
 }
 
 /** Every process that has an agent becomes a process of the recording. */
 export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
   const path = await makeAgentsFolder(resolve(folder.path));
-  await mkdir(join(folder.path, NATIVE_FOLDER));
+  await mkdir(join(folder.path, NATIVE_FOLDER), PRIVATE_FOLDER);
   const agents = new Map<string, Agent>();
   const unreadable = new Set<string>();
+  /** Files that could not be taken over. */
+  const left = new Set<string>();
+  let count = 0;
   /** With the process that alone writes there, where there is one. */
   const directories = new Map<string, number | undefined>([[path, undefined]]);
   const toRelease: AgentFiles[] = [];
@@ -68,6 +75,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   function tick(): void {
     const start = monotonicNow();
     findAgents();
+    leaveEnded();
     if (start >= nextLook) nextLook = start + costOf(lookAtAll) / BUSY_SHARE;
     searchBlind(start);
     measureIfDue();
@@ -75,17 +83,40 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   function lookAtAll(): void {
-    if (folder.failed) return;
-    for (const agent of agents.values()) {
-      if (agent.done) continue;
-      agent.done = agent.sampled.over;
-      try {
-        agent.write(agent.counters.look(monotonicNow()));
-      } catch (error) {
-        agent.done = true;
-        folder.warn(`native memory of process ${agent.counters.pid} was not followed to its end: ${messageOf(error)}`);
-      }
+    for (const agent of agents.values()) lookAt(agent);
+  }
+
+  function lookAt(agent: Agent): void {
+    if (agent.lost || folder.failed) return;
+    try {
+      agent.looks.write(agent.counters.look(monotonicNow()));
+    } catch (error) {
+      agent.lost = true;
+      folder.warn(`native memory of process ${agent.counters.pid} was not followed to its end: ${messageOf(error)}`);
     }
+  }
+
+  /** Of a process that has ended nothing stays open, and nothing in shared memory. */
+  function leaveEnded(): void {
+    for (const agent of agents.values()) if (agent.sampled.over) leave(agent);
+  }
+
+  function leave(agent: Agent): void {
+    const { name, counters } = agent;
+    lookAt(agent);
+    agents.delete(name);
+    const part = join(folder.path, NATIVE_FOLDER, name);
+    try {
+      writeFileSync(part, compactAgentFile(counters.path), PRIVATE_FILE);
+      rmSync(agent.path, { force: true });
+    } catch (error) {
+      // A reader takes what the agent wrote where there is no such part.
+      rmSync(part, { force: true });
+      left.add(name);
+      folder.warn(`native memory in ${name} stays in ${dirname(agent.path)}: ${messageOf(error)}`);
+    }
+    counters.close();
+    void closed(agent.looks).then(() => agent.release(counters.peakBytes));
   }
 
   function measureIfDue(): void {
@@ -101,7 +132,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
       const file = join(folder.path, NATIVE_FOLDER, name.replace(/\.agent$/, '.resident'));
       try {
-        writeFileSync(`${file}.new`, formatResidency(measured));
+        writeFileSync(`${file}.new`, formatResidency(measured), PRIVATE_FILE);
         renameSync(`${file}.new`, file);
       } catch {
         // A full disk ends the recording elsewhere; the measurement before stays.
@@ -123,21 +154,25 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   function findAgent(directory: string, name: string): void {
-    if (!name.endsWith('.agent') || agents.has(name) || unreadable.has(name)) return;
+    if (!name.endsWith('.agent') || agents.has(name) || unreadable.has(name) || left.has(name)) return;
     const counters = open(directory, name);
     if (counters === undefined) return;
+    const looks = openLooks(name);
+    if (looks === undefined) {
+      counters.close();
+      return;
+    }
     const process = processOf(counters);
     // Its number is another one's in the next namespace: that one is not this process become another program.
     if (!counters.isFound) process.endTime ??= monotonicNow();
     process.native.push(`${NATIVE_FOLDER}/${name}`);
     void folder.save();
-    agents.set(name, {
-      name,
-      counters,
-      sampled: counters.isFound ? sampler.add(process) : UNSEEN,
-      write: looksWriter(folder, name),
-      done: false,
-    });
+    const release = folder.hold(process);
+    // A process has one agent at a time: the one before was that of the program it was before (exec).
+    if (counters.isFound) for (const one of agents.values()) if (one.counters.pid === counters.pid) leave(one);
+    const sampled = counters.isFound ? sampler.add(process) : UNSEEN;
+    agents.set(name, { name, path: join(directory, name), counters, sampled, looks, release, lost: false });
+    count++;
   }
 
   function open(directory: string, name: string): AgentCounters | undefined {
@@ -147,9 +182,22 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
         only === undefined ? findWriter(name, inside) : { pid: only, parentPid: describeProcess(only)?.parentPid ?? 0 },
       );
     } catch (error) {
+      if (isTooManyFiles(error)) return undefined;
       unreadable.add(name);
       folder.warn(`native memory in ${name} cannot be read: ${messageOf(error)}`);
       return undefined;
+    }
+  }
+
+  /** Undefined when too many files are open: it is tried again. */
+  function openLooks(name: string): WriteStream | undefined {
+    try {
+      const looks = folder.part(nativeParts(`${NATIVE_FOLDER}/${name}`)[1]);
+      looks.write(looksHeader());
+      return looks;
+    } catch (error) {
+      if (isTooManyFiles(error)) return undefined;
+      throw error;
     }
   }
 
@@ -166,7 +214,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       toRelease.push(files);
     },
     get count() {
-      return agents.size;
+      return count;
     },
     get liveBytes() {
       return [...agents.values()].reduce((sum, { counters }) => sum + counters.liveBytes, 0);
@@ -181,14 +229,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       measureAll();
       await stopAll([...agents.values()]);
       lookAtAll();
-      for (const { name, counters } of agents.values()) {
-        try {
-          await writeFile(join(folder.path, NATIVE_FOLDER, name), compactAgentFile(counters.path));
-        } catch (error) {
-          folder.warn(`native memory in ${name}: ${messageOf(error)}`);
-        }
-        counters.close();
-      }
+      for (const agent of agents.values()) leave(agent);
+      if (left.size > 0) return;
       // Programs that outlive the recording find no place to write to any more.
       for (const files of toRelease) await files.release();
       for (const directory of [path, join(folder.path, AGENTS_FOLDER)]) await removeFolder(directory);
@@ -196,9 +238,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   };
 }
 
-/** Of a process that nobody can be told to be: its agent's file is all there is. */
+/** Of a process that nobody can be told to be: its agent's file is all there is, and it may run to the end of the recording. */
 const UNSEEN: SampledProcess = {
-  over: true,
+  over: false,
   codeLoaded() {},
   lookOnce() {},
   ended: Promise.resolve(),
@@ -235,13 +277,4 @@ async function stopAll(agents: readonly Agent[]): Promise<void> {
   while (running.some(isLeaving) && monotonicNow() < deadline) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-/** Writes the looks of one agent; the file is made when there is something to write. */
-function looksWriter(folder: RecordingFolder, name: string): (look: Uint8Array) => void {
-  const part = folder.part(`${NATIVE_FOLDER}/${name.replace(/\.agent$/, '.looks')}`);
-  part.write(looksHeader());
-  return (look) => {
-    if (!folder.failed) part.write(look);
-  };
 }
