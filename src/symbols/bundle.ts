@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parseBoundedJson } from '../trace/bounded-json.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 
 /** Version of symbols.json; the trace file's own version says which memsurge may read it. */
@@ -118,7 +119,7 @@ export function parseSymbolBundle(text: string, source: string): SymbolBundle {
   const damaged = (reason: string) => new TraceError(`${source}: symbols.json is damaged (${reason})`);
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseBoundedJson(text);
   } catch (error) {
     throw damaged(messageOf(error));
   }

@@ -1,4 +1,5 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { openRegular } from '../trace/regular-file.ts';
 
 /** A file read in pieces, so that a large image is never held whole. */
 export interface ImageFile {
@@ -24,21 +25,17 @@ export function fileImages(): ImageSource {
 }
 
 function openFile(path: string): ImageFile | undefined {
-  let descriptor: number;
+  let file: ReturnType<typeof openRegular>;
   try {
-    descriptor = openSync(path, 'r');
+    file = openRegular(path);
   } catch {
     return undefined;
   }
-  const entry = fstatSync(descriptor);
-  if (!entry.isFile()) {
-    closeSync(descriptor);
-    return undefined;
-  }
+  const { descriptor, size } = file;
   return {
-    size: entry.size,
+    size,
     read(offset, length) {
-      const wanted = Math.max(0, Math.min(length, entry.size - offset));
+      const wanted = Math.max(0, Math.min(length, size - offset));
       const buffer = new Uint8Array(wanted);
       const read = wanted === 0 ? 0 : readSync(descriptor, buffer, 0, wanted, offset);
       return buffer.subarray(0, read);
