@@ -82,8 +82,11 @@ const BundleSchema = v.object({
   version: v.literal(BUNDLE_VERSION),
   modules: v.array(ModuleSchema),
   native: v.optional(v.array(NativeSchema), []),
-  /** Source files by the paths that the PDBs state, and with `--with-source` their text. */
-  files: v.array(v.object({ path: v.string(), text: v.optional(v.string()) })),
+  /**
+   * Source files by the paths that the symbols state, with their checksum as `algorithm:hex` where one is known, and with
+   * `--with-source` their text.
+   */
+  files: v.array(v.object({ path: v.string(), checksum: v.optional(v.string()), text: v.optional(v.string()) })),
   /** Images lay where no mapping was recorded for them: worked out from the code the runtime reported. */
   processes: v.array(
     v.object({

@@ -5,6 +5,8 @@ import { openRegular } from '../trace/regular-file.ts';
 export interface ImageFile {
   /** Bytes. */
   readonly size: number;
+  /** Read with root's rights, and closed to others: what it holds goes into no trace. */
+  readonly isSecret?: boolean;
   /** The bytes from `offset`; fewer than `length` only at the end of the file. */
   read(offset: number, length: number): Uint8Array;
   close(): void;
@@ -31,9 +33,10 @@ function openFile(path: string): ImageFile | undefined {
   } catch {
     return undefined;
   }
-  const { descriptor, size } = file;
+  const { descriptor, size, isSecret } = file;
   return {
     size,
+    isSecret,
     read(offset, length) {
       const wanted = Math.max(0, Math.min(length, size - offset));
       const buffer = new Uint8Array(wanted);
