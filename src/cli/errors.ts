@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
 import { isForeseeable, messageOf, TraceError } from '../trace/errors.ts';
+import { printable, printableLines } from '../trace/printable.ts';
 
 /** Exit code of wrong usage, unreadable input and our own faults. */
 const EXIT_WRONG = 2;
@@ -11,7 +12,7 @@ const EXIT_WRONG = 2;
 export function reportError(error: unknown, err: (text: string) => void): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_WRONG;
   if (error instanceof TraceError) {
-    err(`memsurge: ${error.message}`);
+    err(`memsurge: ${printableLines(error.message)}`);
     return error.exitCode;
   }
   if (isForeseeable(error) && !process.env.MEMSURGE_DEBUG) {
@@ -19,7 +20,9 @@ export function reportError(error: unknown, err: (text: string) => void): number
   } else if (process.env.MEMSURGE_DEBUG) {
     err(`memsurge: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   } else {
-    err(`memsurge: unexpected error: ${messageOf(error).split('\n')[0]} (set MEMSURGE_DEBUG=1 for the stack)`);
+    err(
+      `memsurge: unexpected error: ${printable(messageOf(error).split('\n')[0])} (set MEMSURGE_DEBUG=1 for the stack)`,
+    );
   }
   return EXIT_WRONG;
 }

@@ -1,5 +1,6 @@
 import type { Answer, Row } from '../query/rows.ts';
 import { plural } from '../trace/plural.ts';
+import { printable, printableJson } from '../trace/printable.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
 import { beforeText, headline, NOTHING, rowName } from '../wording/rows.ts';
@@ -16,12 +17,12 @@ const WIDTH_FOR_MODULES = 130;
 
 /** One JSON object; a number that JSON cannot hold (no end of the time range) becomes null. */
 export function printJson(shell: Shell, answer: unknown): void {
-  shell.out(JSON.stringify(answer, null, 2));
+  shell.out(printableJson(JSON.stringify(answer, null, 2)));
 }
 
 /** Each in full: what the reader of the report, or of this answer alone, must know. */
 export function printWarnings(shell: Shell, warnings: readonly string[]): void {
-  for (const warning of warnings) shell.err(`memsurge: ${shell.colors.yellow('warning:')} ${warning}`);
+  for (const warning of warnings) shell.err(`memsurge: ${shell.colors.yellow('warning:')} ${printable(warning)}`);
 }
 
 /** Those of this answer in full; those of the whole recording, which every answer carries, as one line. */

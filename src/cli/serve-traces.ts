@@ -7,6 +7,7 @@ export interface ServeOptions {
   /** Opens a browser where there is a screen to show it on. */
   readonly openBrowser: boolean;
   readonly version: string;
+  readonly sourceRoots?: readonly string[];
 }
 
 /**
@@ -15,12 +16,12 @@ export interface ServeOptions {
  */
 export async function serveTraces(
   paths: readonly string[],
-  { port, openBrowser, version }: ServeOptions,
+  { port, openBrowser, version, sourceRoots = [] }: ServeOptions,
   say: (text: string) => void,
 ): Promise<void> {
   const { startServer } = await import('../serve/server.ts');
   const asked = whenAskedToEnd();
-  const server = await startServer({ paths, port, version });
+  const server = await startServer({ paths, port, version, sourceRoots });
   say(`${server.url}  (Ctrl-C ends)`);
   const tunnel = tunnelLine(new URL(server.url).port, process.env.SSH_CONNECTION);
   if (tunnel !== undefined) say(tunnel);

@@ -1,4 +1,5 @@
 import pc from 'picocolors';
+import { printable, printableLines } from '../trace/printable.ts';
 import type { Trace } from '../trace/tables.ts';
 
 /** What the reading commands need from the outside; tests give their own. */
@@ -17,14 +18,22 @@ export function processShell(): Shell {
   const { stdout, stderr, env } = process;
   return {
     open: openWithProgress,
-    out: (text) => stdout.write(`${text}\n`),
-    err: (text) => stderr.write(`${text}\n`),
+    out: (text) => stdout.write(`${harmless(text)}\n`),
+    err: (text) => stderr.write(`${harmless(text)}\n`),
     width: (stdout.isTTY && stdout.columns) || Number.POSITIVE_INFINITY,
     colors: pc.createColors(stdout.isTTY && mayColor(env)),
   };
 }
 
 const mayColor = (env: NodeJS.ProcessEnv) => !env.NO_COLOR && env.TERM !== 'dumb';
+
+/** A last look at all that is written: nothing but our own colours may lead a terminal. */
+function harmless(text: string): string {
+  return text
+    .split(/(\x1b\[\d{1,2}m)/)
+    .map((part, i) => (i % 2 === 1 ? part : printableLines(part)))
+    .join('');
+}
 
 // Loaded when they are needed: "run" must get to its program quickly.
 async function openWithProgress(path: string): Promise<Trace> {
@@ -40,7 +49,8 @@ async function openWithProgress(path: string): Promise<Trace> {
   try {
     return await openTrace(path, {
       onProgress: ({ text, fraction }) => {
-        spinner.text = fraction === undefined ? text : `${text}, ${Math.floor(fraction * 100)} %`;
+        const name = printable(text);
+        spinner.text = fraction === undefined ? name : `${name}, ${Math.floor(fraction * 100)} %`;
       },
     });
   } finally {

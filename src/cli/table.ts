@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { printable } from '../trace/printable.ts';
 import { shorten } from './terminal.ts';
 
 /** A column of a printed table. Cells are plain text; `style` colours them once their width is known. */
@@ -13,6 +14,8 @@ export interface Column {
 
 const GAP = 2;
 const NARROWEST = 12;
+/** Names may be of any length; so much of one says what it is. */
+const MOST = 4096;
 
 /** The columns as lines that fit `width` characters (Infinity: as wide as they need), with a header line. */
 export function formatTable(columns: readonly Column[], width: number, header: (text: string) => string): string {
@@ -27,7 +30,7 @@ export function formatTable(columns: readonly Column[], width: number, header: (
   for (let row = 0; row < rows; row++) {
     table.push(
       columns.map(({ cells, style }, i) => {
-        const text = shorten(cells[row], widths[i]);
+        const text = shorten(printable(cells[row]), widths[i]);
         return style ? style(text, row) : text;
       }),
     );
@@ -60,7 +63,7 @@ const NO_BORDERS = {
 /** Natural widths, with the flexible columns shrunk evenly until the table fits. */
 function fitWidths(columns: readonly Column[], width: number): number[] {
   const widths = columns.map(({ title, cells }) =>
-    cells.reduce((max, cell) => Math.max(max, cell.length), title.length),
+    cells.reduce((max, cell) => Math.max(max, Math.min(cell.length, MOST)), title.length),
   );
   const excess = () => widths.reduce((sum, one) => sum + one, 0) + GAP * (columns.length - 1) - width;
   while (excess() > 0) {

@@ -1,3 +1,5 @@
+import { printable } from '../trace/printable.ts';
+
 /** `text` cut in the middle to `width` characters. */
 export function shorten(text: string, width: number): string {
   if (text.length <= width) return text;
@@ -30,7 +32,7 @@ export function sparkline(values: readonly (number | null)[]): string {
 /** `text` broken between words into lines of at most `width` characters, the first and the others indented so far. */
 export function wrap(text: string, width: number, first = '', others = first): string {
   const lines: string[] = [];
-  const [head, ...words] = text.split(' ');
+  const [head, ...words] = printable(text).split(' ');
   let line = first + head;
   for (const word of words) {
     if (line.length + 1 + word.length > width) {

@@ -127,6 +127,11 @@ export function placeFlags(view: View): string {
   return [...list('--process', view.processes), ...range(view)].join(' ');
 }
 
+/** Folders whose files are shown as source whatever they hold: of others only what is the same still. */
+export function sourceRootOption(): Option {
+  return texts('--source-root <dir>', 'show source below this folder even where it may have changed');
+}
+
 /** The flags that make `view`, ready to paste into a shell. */
 export function viewFlags(view: View): string {
   return [

@@ -25,16 +25,22 @@ export async function writePage(
   trace: Trace,
   answers: readonly ReportAnswer[],
   notes: Omit<PageNotes, 'sources'>,
-  withSource: boolean,
+  { withSource, sourceRoots }: { readonly withSource: boolean; readonly sourceRoots: readonly string[] },
 ): Promise<void> {
-  const sources = withSource ? await Promise.all(answers.map((answer) => hottestSources(trace, answer))) : [];
+  const sources = withSource
+    ? await Promise.all(answers.map((answer) => hottestSources(trace, answer, sourceRoots)))
+    : [];
   const page = pageOf(trace, answers, { ...notes, sources: sources.flat() });
   await replaceFile(path, page, page.slice(0, page.indexOf('>')));
   shell.err(`memsurge: wrote ${path} (${formatBytes(Buffer.byteLength(page))})`);
 }
 
 /** The functions that hold the heaviest lines. */
-async function hottestSources(trace: Trace, { view }: ReportAnswer): Promise<FunctionSource[]> {
+async function hottestSources(
+  trace: Trace,
+  { view }: ReportAnswer,
+  sourceRoots: readonly string[],
+): Promise<FunctionSource[]> {
   const names = top(trace, view, 'line', LINES).rows.flatMap((row) =>
     row.function === undefined ? [] : [`${row.module ?? '?'}!${row.function}`],
   );
@@ -42,7 +48,7 @@ async function hottestSources(trace: Trace, { view }: ReportAnswer): Promise<Fun
   for (const name of [...new Set(names)].slice(0, FUNCTIONS)) {
     try {
       const answer = code(trace, view, name);
-      found.push({ answer, ...(await findSource(trace, answer)) });
+      found.push({ answer, ...(await findSource(trace, answer, sourceRoots)) });
     } catch (error) {
       // Two modules of one name may both have such a function: no single source to show.
       if (!(error instanceof TraceError)) throw error;

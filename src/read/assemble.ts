@@ -49,7 +49,7 @@ export type RecordingFacts = Pick<
  */
 export function assemble(facts: RecordingFacts, processes: readonly ProcessInput[], bundle: SymbolBundle): Trace {
   const builder = createTraceBuilder();
-  for (const { path, text } of bundle.files) builder.file(path, text);
+  for (const { path, text, checksum } of bundle.files) builder.file(path, text, checksum);
   const parentRows = new Map<number, number>();
   const totals = { frames: 0, framesUnresolved: 0, nativeFrames: 0, nativeFramesUnresolved: 0 };
   for (const input of processes) {

@@ -1,11 +1,13 @@
-import { open, stat } from 'node:fs/promises';
+import { closeSync, readSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { emptyBundle, parseSymbolBundle, type SymbolBundle } from '../symbols/bundle.ts';
 import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { openTraceFile, type TraceFile } from '../trace/file.ts';
-import { SYMBOLS_PART } from '../trace/part-names.ts';
+import { mostBytes, SYMBOLS_PART } from '../trace/part-names.ts';
+import { openRegular } from '../trace/regular-file.ts';
 import type { Trace } from '../trace/tables.ts';
 import { assemble, type ProcessInput } from './assemble.ts';
 import { fileChunks } from './chunks.ts';
@@ -55,16 +57,16 @@ async function sniff(path: string): Promise<'recording' | 'nettrace'> {
   if (entry.isDirectory()) return 'recording';
   if (!entry.isFile()) throw new TraceError(`${path} is not a regular file`);
   if (entry.size === 0) throw new TraceError(`${path} is empty`);
-  const handle = await open(path).catch(cannotOpen);
+  const head = Buffer.alloc(24);
   try {
-    const head = Buffer.alloc(24);
-    await handle.read(head, 0, head.length, 0);
-    if (head.toString('latin1', 0, 2) === 'PK') return 'recording';
-    const isNettrace = head.toString('latin1', 0, 8) === 'Nettrace' || head.includes('!FastSerialization');
-    if (isNettrace) return 'nettrace';
-  } finally {
-    await handle.close();
+    const { descriptor } = openRegular(path);
+    readSync(descriptor, head, 0, head.length, 0);
+    closeSync(descriptor);
+  } catch (error) {
+    cannotOpen(error);
   }
+  if (head.toString('latin1', 0, 2) === 'PK') return 'recording';
+  if (head.toString('latin1', 0, 8) === 'Nettrace' || head.includes('!FastSerialization')) return 'nettrace';
   throw new TraceError(`${path} is neither a memsurge trace nor a .nettrace file`);
 }
 
@@ -98,6 +100,7 @@ function lookUpSymbols(processes: readonly ProcessInput[], onProgress: OnProgres
 async function savedSymbols(file: TraceFile, warnings: string[]): Promise<SymbolBundle | undefined> {
   if (!file.parts.has(SYMBOLS_PART)) return undefined;
   try {
+    if (file.size(SYMBOLS_PART) > mostBytes(SYMBOLS_PART)) throw new TraceError(`${SYMBOLS_PART} is too large`);
     return parseSymbolBundle(await file.read(SYMBOLS_PART), file.path);
   } catch (error) {
     if (!(error instanceof TraceError)) throw error;

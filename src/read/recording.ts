@@ -2,7 +2,7 @@ import type { ProcessCode } from '../symbols/collect.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
-import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts, seenParts } from '../trace/part-names.ts';
+import { AGENTS_FOLDER, mostBytes, NATIVE_FOLDER, nativeParts, SYMBOLS_PART, seenParts } from '../trace/part-names.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
@@ -44,6 +44,7 @@ export async function readRecording(file: TraceFile, options: ReadOptions = {}):
   if (manifest.mode === 'attach') {
     warnings.add('Attached to a running process: what it had allocated before is not in this trace.');
   }
+  warnOfLargeParts(file, warnings);
   const seen = [];
   for (const process of manifest.processes) seen.push(await readSeen(file, process, manifest));
   options.onPreview?.({ facts: { ...factsOf(file, seen, [], warnings.list()), preview: true }, processes: seen });
@@ -77,6 +78,17 @@ function factsOf(
     endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
     ...streamFacts(captures, warnings),
   };
+}
+
+/** Streams are read as they come; of other parts the beginning is, as far as memory goes. */
+function warnOfLargeParts(file: TraceFile, warnings: Warnings): void {
+  for (const part of file.parts) {
+    const most = mostBytes(part);
+    if (part === SYMBOLS_PART || /^(streams|agents)\//.test(part) || file.size(part) <= most) continue;
+    warnings.add(
+      `${part} has ${file.size(part)} bytes, of which the first ${most} are read: what is behind is missing`,
+    );
+  }
 }
 
 function sizeOfStreams(file: TraceFile): number {
@@ -168,7 +180,7 @@ async function readNative(
 /** The folder of an unfinished recording has it as the agent left it. */
 async function agentBytes(file: TraceFile, part: string): Promise<Uint8Array> {
   const raw = file.pathOf(part.replace(NATIVE_FOLDER, AGENTS_FOLDER));
-  return file.parts.has(part) || raw === undefined ? file.bytes(part) : compactAgentFile(raw);
+  return file.parts.has(part) || raw === undefined ? file.bytes(part) : compactAgentFile(raw, mostBytes(part));
 }
 
 /** A process as the recorder saw it from the outside. */

@@ -1,5 +1,10 @@
-import { constants, type FileHandle, open } from 'node:fs/promises';
+import { close, read } from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { sep } from 'node:path';
+import { promisify } from 'node:util';
+import { hasChecksum } from '../trace/checksum.ts';
 import { messageOf } from '../trace/errors.ts';
+import { openRegular } from '../trace/regular-file.ts';
 import type { Trace } from '../trace/tables.ts';
 
 /** A larger file is no source that a person reads. */
@@ -21,8 +26,12 @@ export interface Source {
   readonly warnings: readonly string[];
 }
 
-/** The text of the function's file: from the trace, else from the path the symbols state, and from nowhere else. */
-export async function findSource(trace: Trace, wanted: SourceWanted): Promise<Source> {
+/**
+ * The text of the function's file: from the trace, else from the path the symbols state, and from nowhere else. A trace can
+ * name any file, so that one on the disk is shown only when it is the one that was compiled or recorded, by its checksum, or
+ * lies below one of `folders`, which the user named.
+ */
+export async function findSource(trace: Trace, wanted: SourceWanted, folders: readonly string[] = []): Promise<Source> {
   const { path } = wanted;
   if (path === '') {
     const reason = `no source file is known for ${wanted.function}: its module had no symbols (PDB) when it was recorded`;
@@ -32,7 +41,12 @@ export async function findSource(trace: Trace, wanted: SourceWanted): Promise<So
   let text = trace.files.text[row];
   try {
     if (row < 0) throw new Error('the trace does not name it');
-    text ??= await readText(path);
+    if (text === undefined) {
+      const bytes = await readSource(path);
+      const problem = (await isBelow(path, folders)) ? undefined : whyNotShown(path, bytes, trace.files.checksum[row]);
+      if (problem !== undefined) return { lines: undefined, warnings: [problem] };
+      text = bytes.toString('utf8');
+    }
   } catch (error) {
     const looked = `looked in the trace and at ${path} (${messageOf(error)})`;
     return { lines: undefined, warnings: [`source not found: ${looked}; record with --with-source to keep it`] };
@@ -43,15 +57,30 @@ export async function findSource(trace: Trace, wanted: SourceWanted): Promise<So
   return { lines, warnings: last > lines.length ? [changed] : [] };
 }
 
-async function readText(path: string): Promise<string> {
-  // A pipe at that path would otherwise wait for its writer.
-  const file: FileHandle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+function whyNotShown(path: string, bytes: Uint8Array, checksum: string | undefined): string | undefined {
+  const folder = 'to see it all the same, name its folder with --source-root';
+  if (checksum === undefined) return `${path} is not shown: the trace has no checksum of it; ${folder}`;
+  return hasChecksum(bytes, checksum)
+    ? undefined
+    : `${path} has changed since it was built, so it is not shown; ${folder}`;
+}
+
+/** Links are followed first: one that leads out of a folder is not below it. */
+async function isBelow(path: string, folders: readonly string[]): Promise<boolean> {
+  const real = await realpath(path);
+  const roots = await Promise.all(folders.map((folder) => realpath(folder).catch(() => undefined)));
+  return roots.some((root) => root !== undefined && real.startsWith(root.endsWith(sep) ? root : root + sep));
+}
+
+const readBytes = promisify(read);
+
+async function readSource(path: string): Promise<Buffer> {
+  const { descriptor, size } = openRegular(path);
   try {
-    const entry = await file.stat();
-    if (!entry.isFile()) throw new Error('not a regular file');
-    if (entry.size > MAX_SOURCE_BYTES) throw new Error('larger than 16 MiB');
-    return await file.readFile('utf8');
+    if (size > MAX_SOURCE_BYTES) throw new Error('larger than 16 MiB');
+    const { bytesRead, buffer } = await readBytes(descriptor, Buffer.alloc(size), 0, size, 0);
+    return buffer.subarray(0, bytesRead);
   } finally {
-    await file.close();
+    close(descriptor);
   }
 }

@@ -24,6 +24,7 @@ export async function finishRecording(
   const { processes } = await readRecording(file, { onProgress: ({ text }) => onProgress(text) });
   const symbols = await collectSymbols(codeInUse(processes), fileImages(), {
     withSource: options.withSource,
+    whileRecording: true,
     onImage: (path) => onProgress(`resolving symbols: ${basename(path)}`),
   });
   await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols), PRIVATE_FILE);

@@ -1,4 +1,5 @@
 import type { ManifestProcess } from '../trace/manifest.ts';
+import { printable } from '../trace/printable.ts';
 import { monotonicNow } from './clock.ts';
 import type { RecordingFolder } from './folder.ts';
 import type { NativeLooker } from './native/looker.ts';
@@ -24,7 +25,7 @@ export async function showLive(
   wanted: boolean,
 ): Promise<LiveDisplay> {
   const { stderr } = process;
-  const show = (text: string) => stderr.write(`\r\x1b[K${text.slice(0, (stderr.columns || 80) - 1)}`);
+  const show = (text: string) => stderr.write(`\r\x1b[K${printable(text).slice(0, (stderr.columns || 80) - 1)}`);
   const note = (text: string) => show(`memsurge: ${text}`);
   const clear = () => stderr.write('\r\x1b[K');
   if (!stderr.isTTY) return { onChunk: undefined, note: () => {}, close: () => {} };

@@ -18,9 +18,10 @@ export async function answerQuestion(
   { generation, trace }: { readonly generation: number; readonly trace: Trace },
   name: string,
   search: string,
+  sourceRoots: readonly string[] = [],
 ): Promise<Reply> {
   try {
-    const ask = prepare(trace, name, search);
+    const ask = prepare(trace, name, search, sourceRoots);
     return { status: 200, body: JSON.stringify({ generation, answer: await ask() }) };
   } catch (error) {
     const status = error instanceof BadRequest ? error.status : error instanceof TraceError ? 200 : 500;
@@ -37,7 +38,7 @@ class BadRequest extends TraceError {
 }
 
 /** Checks all parameters. @throws BadRequest */
-function prepare(trace: Trace, name: string, search: string): () => Promise<unknown> {
+function prepare(trace: Trace, name: string, search: string, sourceRoots: readonly string[]): () => Promise<unknown> {
   if (!Object.hasOwn(QUESTIONS, name)) throw new BadRequest(404, `there is no question "${name}"`);
   const { params: schema, answer } = QUESTIONS[name as keyof typeof QUESTIONS] as AnyQuestion;
   const all = new URLSearchParams(search);
@@ -52,7 +53,7 @@ function prepare(trace: Trace, name: string, search: string): () => Promise<unkn
   const asked = badRequestIfThrown(() => viewFromParams(all));
   return async () => {
     const answered = answer(trace, viewOf(trace, asked), own.output, asked);
-    return name === 'code' ? withSource(trace, answered as CodeAnswer) : answered;
+    return name === 'code' ? withSource(trace, answered as CodeAnswer, sourceRoots) : answered;
   };
 }
 
@@ -70,7 +71,7 @@ function badRequestIfThrown<T>(parse: () => T): T {
   }
 }
 
-async function withSource(trace: Trace, answer: CodeAnswer): Promise<CodeWithSource> {
-  const { lines, warnings } = await findSource(trace, answer);
+async function withSource(trace: Trace, answer: CodeAnswer, sourceRoots: readonly string[]): Promise<CodeWithSource> {
+  const { lines, warnings } = await findSource(trace, answer, sourceRoots);
   return { ...answer, source: { ...(lines && { lines }), warnings } };
 }

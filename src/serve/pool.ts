@@ -36,7 +36,7 @@ interface Slot {
  * `size` threads that run `script` (see query-worker.ts), each started when it is first needed and again after it broke:
  * a question that takes long holds up none that another thread can answer.
  */
-export function createPool(script: URL, size: number): QueryPool {
+export function createPool(script: URL, size: number, workerData?: unknown): QueryPool {
   const slots = Array.from({ length: size }, (): Slot => ({ worker: undefined, held: new Map(), asked: undefined }));
   const waiting: Waiting[] = [];
 
@@ -56,7 +56,7 @@ export function createPool(script: URL, size: number): QueryPool {
     next();
   };
   const start = (slot: Slot): Worker => {
-    const worker = new Worker(script);
+    const worker = new Worker(script, { workerData });
     const broke = (error: unknown) => {
       if (slot.worker !== worker) return;
       slot.worker = undefined;

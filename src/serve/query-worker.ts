@@ -1,4 +1,4 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import type { Trace } from '../trace/tables.ts';
 import { answerQuestion } from './answer.ts';
 import type { Job } from './messages.ts';
@@ -40,7 +40,7 @@ parentPort?.on('message', async ({ traceId, generation, trace, question, search 
   if (trace !== undefined) held.set(traceId, { generation, trace, rehearsals: [...REHEARSALS] });
   const known = held.get(traceId);
   if (known === undefined) throw new Error(`trace ${traceId} was never sent`);
-  parentPort?.postMessage(await answerQuestion(known, question, search));
+  parentPort?.postMessage(await answerQuestion(known, question, search, workerData?.sourceRoots));
   idle = setTimeout(rehearse, IDLE_MS, known);
 });
 

@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly port: number;
   /** Of memsurge, for the page. */
   readonly version: string;
+  /** Folders whose files are shown as source whatever they hold. */
+  readonly sourceRoots?: readonly string[];
 }
 
 export interface RunningServer {
@@ -30,10 +32,10 @@ const QUERY_THREADS = 2;
  * Serves the traces at `paths` to this machine alone, and starts to read them.
  * @throws TraceError when the port cannot be had.
  */
-export async function startServer({ paths, port, version }: ServerOptions): Promise<RunningServer> {
+export async function startServer({ paths, port, version, sourceRoots = [] }: ServerOptions): Promise<RunningServer> {
   const token = randomBytes(16).toString('hex');
   const traces = loadTraces(paths, script('loader'));
-  const pool = createPool(script('query-worker'), QUERY_THREADS);
+  const pool = createPool(script('query-worker'), QUERY_THREADS, { sourceRoots });
   const app = createApp({ token, version, traces, pool, viewer: new URL('../viewer/', import.meta.url) });
   const server = createAdaptorServer({ fetch: app.fetch });
   const close = async () => {

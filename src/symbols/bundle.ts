@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parseBoundedJson } from '../trace/bounded-json.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 
 /** Version of symbols.json; the trace file's own version says which memsurge may read it. */
@@ -81,8 +82,11 @@ const BundleSchema = v.object({
   version: v.literal(BUNDLE_VERSION),
   modules: v.array(ModuleSchema),
   native: v.optional(v.array(NativeSchema), []),
-  /** Source files by the paths that the PDBs state, and with `--with-source` their text. */
-  files: v.array(v.object({ path: v.string(), text: v.optional(v.string()) })),
+  /**
+   * Source files by the paths that the symbols state, with their checksum as `algorithm:hex` where one is known, and with
+   * `--with-source` their text.
+   */
+  files: v.array(v.object({ path: v.string(), checksum: v.optional(v.string()), text: v.optional(v.string()) })),
   /** Images lay where no mapping was recorded for them: worked out from the code the runtime reported. */
   processes: v.array(
     v.object({
@@ -118,7 +122,7 @@ export function parseSymbolBundle(text: string, source: string): SymbolBundle {
   const damaged = (reason: string) => new TraceError(`${source}: symbols.json is damaged (${reason})`);
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseBoundedJson(text);
   } catch (error) {
     throw damaged(messageOf(error));
   }

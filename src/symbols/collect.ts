@@ -14,7 +14,7 @@ import { type AllocationSite, withOuterTypes } from './nested-types.ts';
 import type { SequencePoints } from './pdb.ts';
 import { type CodeIndex, indexCode, type ProcessCode } from './process-code.ts';
 import type { NativeMethod } from './r2r.ts';
-import { createSourceFiles, type SourceFiles } from './sources.ts';
+import { createSourceFiles, type SourceFiles, type SourceOptions } from './sources.ts';
 import { liesInSharedFramework, moduleName } from './user-code.ts';
 
 export type { SymbolBundle } from './bundle.ts';
@@ -30,16 +30,16 @@ const MAX_VOTES = 64;
  * Gathers names and lines for the addresses in `used` of all processes from the images and PDBs of this machine, so
  * that the trace opens on a machine without them. Code that was compiled at run time has its names in the trace already
  * and needs lines only; ReadyToRun code gets both. What is missing is noted in the bundle, nothing throws for it.
- * @param options withSource: the text of the source files too; onImage: told the path of each image before it is opened
+ * @param options withSource: the text of the source files too; whileRecording: their checksums, see SourceOptions; onImage: told the path of each image before it is opened
  */
 export async function collectSymbols(
   processes: readonly ProcessCode[],
   images: ImageSource,
-  options: { readonly withSource?: boolean; readonly onImage?: (path: string) => void } = {},
+  options: Partial<SourceOptions> & { readonly onImage?: (path: string) => void } = {},
 ): Promise<SymbolBundle> {
-  const { withSource = false, onImage = () => {} } = options;
+  const { withSource = false, whileRecording = false, onImage = () => {} } = options;
   const bundle = emptyBundle();
-  const sources = createSourceFiles(images, withSource);
+  const sources = createSourceFiles(images, { withSource, whileRecording });
   const modules = createModules(images, sources, onImage);
   const natives = createNativeNames(images, sources, onImage);
   try {

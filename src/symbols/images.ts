@@ -1,9 +1,12 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, readSync } from 'node:fs';
+import { openRegular } from '../trace/regular-file.ts';
 
 /** A file read in pieces, so that a large image is never held whole. */
 export interface ImageFile {
   /** Bytes. */
   readonly size: number;
+  /** Read with root's rights, and closed to others: what it holds goes into no trace. */
+  readonly isSecret?: boolean;
   /** The bytes from `offset`; fewer than `length` only at the end of the file. */
   read(offset: number, length: number): Uint8Array;
   close(): void;
@@ -24,22 +27,18 @@ export function fileImages(): ImageSource {
 }
 
 function openFile(path: string): ImageFile | undefined {
-  let descriptor: number;
+  let file: ReturnType<typeof openRegular>;
   try {
-    // Not waiting for a writer: a pipe may have taken the file's place.
-    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    file = openRegular(path);
   } catch {
     return undefined;
   }
-  const entry = fstatSync(descriptor);
-  if (!entry.isFile()) {
-    closeSync(descriptor);
-    return undefined;
-  }
+  const { descriptor, size, isSecret } = file;
   return {
-    size: entry.size,
+    size,
+    isSecret,
     read(offset, length) {
-      const wanted = Math.max(0, Math.min(length, entry.size - offset));
+      const wanted = Math.max(0, Math.min(length, size - offset));
       const buffer = new Uint8Array(wanted);
       const read = wanted === 0 ? 0 : readSync(descriptor, buffer, 0, wanted, offset);
       return buffer.subarray(0, read);

@@ -72,7 +72,7 @@ function nameSites({ module, pid, sites }: Wanted, images: ImageSource, sources:
           rows.set(frame.function, row);
         }
         named.function.push(row);
-        named.file.push(frame.file === '' ? -1 : sources.path(frame.file, pid, !isSystemLibrary(module.path)));
+        named.file.push(frame.file === '' ? -1 : sources.path(frame, pid, !isSystemLibrary(module.path)));
         named.line.push(frame.line);
       }
       named.first.push(named.function.length);

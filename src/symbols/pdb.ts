@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { inflateRawSync } from 'node:zlib';
 import { TraceError } from '../trace/errors.ts';
 import { type Cursor, checkedRead, compressedSigned, compressedUnsigned, guidText, utf8, viewOf } from './bytes.ts';
@@ -23,8 +22,8 @@ export interface Pdb {
   /** The method a state machine's MoveNext was made from; undefined for all others. */
   kickoffMethod(method: number): number | undefined;
   documentPath(document: number): string;
-  /** True when `bytes` are the file that was compiled, by its checksum; also when the PDB states none. */
-  isDocument(document: number, bytes: Uint8Array): boolean;
+  /** Checksum of the file that was compiled, as `algorithm:hex`; empty when the PDB states none that is known. */
+  checksum(document: number): string;
   /** Source text that the compiler embedded; undefined without. */
   embeddedSource(document: number): string | undefined;
 }
@@ -79,7 +78,7 @@ export function readPdb(bytes: Uint8Array, path: string): Pdb {
       sequencePoints: (method) => checkedRead(path, () => readSequencePoints(tables, method)),
       kickoffMethod: (method) => kickoffs.get(method),
       documentPath: (document) => checkedRead(path, () => readDocumentName(tables, document)),
-      isDocument: (document, content) => checkedRead(path, () => hasChecksum(tables, document, content)),
+      checksum: (document) => checkedRead(path, () => readChecksum(tables, document)),
       embeddedSource: (document) => checkedRead(path, () => readEmbeddedSource(tables, document, path)),
     };
   });
@@ -151,14 +150,11 @@ const CHECKSUMS: Record<string, string> = {
   'ff1816ec-aa5e-4d10-87f7-6f4963833460': 'sha1',
 };
 
-function hasChecksum(tables: MetadataTables, document: number, bytes: Uint8Array): boolean {
+function readChecksum(tables: MetadataTables, document: number): string {
   const algorithm = tables.cell(TABLE.document, document, 1);
   const name = algorithm === 0 ? undefined : CHECKSUMS[guidText(tables.guid(algorithm))];
-  if (name === undefined) return true;
-  return createHash(name)
-    .update(bytes)
-    .digest()
-    .equals(tables.blob(tables.cell(TABLE.document, document, 2)));
+  if (name === undefined) return '';
+  return `${name}:${Buffer.from(tables.blob(tables.cell(TABLE.document, document, 2))).toString('hex')}`;
 }
 
 function readEmbeddedSource(tables: MetadataTables, document: number, path: string): string | undefined {

@@ -1,3 +1,4 @@
+import { checksumOf, hasChecksum } from '../trace/checksum.ts';
 import type { SymbolBundle } from './bundle.ts';
 import { utf8 } from './bytes.ts';
 import type { ImageSource } from './images.ts';
@@ -5,54 +6,71 @@ import type { Pdb } from './pdb.ts';
 
 const MAX_SOURCE_BYTES = 16 * 1024 * 1024;
 
-/** The source files that PDBs mention, as rows of the bundle's `files`. */
+/** The source files that PDBs and DWARF mention, as rows of the bundle's `files`. */
 export interface SourceFiles {
   /** Row of a PDB's document; `pid` is a process that sees the file, if its text is wanted. */
   row(pdb: Pdb, document: number, pid: number): number;
-  /** Row of a file by its path, as DWARF states it; its text is taken only where `isUserCode`. */
-  path(path: string, pid: number, isUserCode: boolean): number;
+  /** Row of a file as DWARF states it, with its MD5 or none; looked at only where `isUserCode`. */
+  path(named: { readonly file: string; readonly checksum: string }, pid: number, isUserCode: boolean): number;
   finish(): SymbolBundle['files'];
 }
 
-/** @param withText takes the text in: the one in the PDB if it was embedded, else from disk when it is the same still. */
-export function createSourceFiles(images: ImageSource, withText: boolean): SourceFiles {
+/**
+ * What is wanted of the files themselves: `withSource` takes their text in, the one in the PDB if it was embedded, else from
+ * disk when it is the same still. `whileRecording` notes the checksum of those of which the symbols state none: what the file
+ * is today. Never while a trace is only read: then what the file is today proves nothing.
+ */
+export interface SourceOptions {
+  readonly withSource: boolean;
+  readonly whileRecording: boolean;
+}
+
+export function createSourceFiles(images: ImageSource, { withSource, whileRecording }: SourceOptions): SourceFiles {
   const files: SymbolBundle['files'] = [];
   const rows = new Map<string, number>();
-  const rowOf = (path: string, textOf: () => string | undefined): number => {
+  const rowOf = (path: string, describe: () => { checksum: string; text?: string | undefined }): number => {
     let row = rows.get(path);
     if (row === undefined) {
       row = files.length;
       rows.set(path, row);
-      const text = withText ? textOf() : undefined;
-      files.push(text === undefined ? { path } : { path, text });
+      const { checksum, text } = describe();
+      files.push({ path, ...(checksum && { checksum }), ...(text !== undefined && { text }) });
     }
     return row;
   };
   return {
     row(pdb, document, pid) {
       const path = pdb.documentPath(document);
-      // Lines of a file that was edited since the build would be the wrong ones.
-      const isSame = (bytes: Uint8Array) => pdb.isDocument(document, bytes);
-      return rowOf(path, () => pdb.embeddedSource(document) ?? readText(images, path, pid, isSame));
+      return rowOf(path, () => {
+        const stated = pdb.checksum(document);
+        const embedded = withSource ? pdb.embeddedSource(document) : undefined;
+        if (embedded !== undefined) return { checksum: stated, text: embedded };
+        return describeFile(path, pid, stated);
+      });
     },
-    path: (path, pid, isUserCode) =>
-      rowOf(path, () => (isUserCode ? readText(images, path, pid, () => true) : undefined)),
+    path: ({ file, checksum }, pid, isUserCode) =>
+      rowOf(file, () => {
+        const stated = checksum && `md5:${checksum}`;
+        return isUserCode ? describeFile(file, pid, stated) : { checksum: stated };
+      }),
     finish: () => files,
   };
+
+  function describeFile(path: string, pid: number, stated: string): { checksum: string; text?: string } {
+    if (!withSource && (stated !== '' || !whileRecording)) return { checksum: stated };
+    const bytes = readSource(images, path, pid);
+    // Lines of a file that was edited since the build would be the wrong ones.
+    if (bytes === undefined || (stated !== '' && !hasChecksum(bytes, stated))) return { checksum: stated };
+    return { checksum: stated || checksumOf(bytes), ...(withSource && { text: utf8(bytes) }) };
+  }
 }
 
-function readText(
-  images: ImageSource,
-  path: string,
-  pid: number,
-  isSame: (bytes: Uint8Array) => boolean,
-): string | undefined {
+/** A program may state any path, also of a file that it cannot read itself. */
+function readSource(images: ImageSource, path: string, pid: number): Uint8Array | undefined {
   const file = images(path, pid);
   if (file === undefined) return undefined;
   try {
-    if (file.size > MAX_SOURCE_BYTES) return undefined;
-    const bytes = file.read(0, file.size);
-    return isSame(bytes) ? utf8(bytes) : undefined;
+    return file.isSecret || file.size > MAX_SOURCE_BYTES ? undefined : file.read(0, file.size);
   } finally {
     file.close();
   }

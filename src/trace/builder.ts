@@ -43,7 +43,7 @@ export interface TraceBuilder {
   process(row: ProcessRow): ProcessIndex;
   thread(process: ProcessIndex, osId: number, name: string): ThreadIndex;
   module(name: string, path: string, system: boolean): ModuleIndex;
-  file(path: string, text?: string): FileIndex;
+  file(path: string, text?: string, checksum?: string): FileIndex;
   /**
    * A function of `module`; lines widen the range already known, 0 leaves it. `isLanguage`: this place in it is code of a
    * language's own library; a function is when all its places are.
@@ -99,7 +99,11 @@ export function createTraceBuilder(): TraceBuilder {
   const modules = { name: [] as string[], path: [] as string[], system: uint8Column() };
 
   const fileRows = interner();
-  const files = { path: [] as string[], text: [] as (string | undefined)[] };
+  const files = {
+    path: [] as string[],
+    text: [] as (string | undefined)[],
+    checksum: [] as (string | undefined)[],
+  };
 
   const functionRows = interner();
   const functions = {
@@ -155,12 +159,14 @@ export function createTraceBuilder(): TraceBuilder {
       });
     },
 
-    file(path, text) {
+    file(path, text, checksum) {
       const row = fileRows.find(path, () => {
         files.path.push(path);
         files.text.push(undefined);
+        files.checksum.push(undefined);
       });
       if (text !== undefined) files.text[row] = text;
+      if (checksum !== undefined) files.checksum[row] = checksum;
       return row;
     },
 
@@ -230,7 +236,7 @@ export function createTraceBuilder(): TraceBuilder {
           name: threads.name,
         },
         modules: { length: moduleRows.length, name: modules.name, path: modules.path, system: modules.system.finish() },
-        files: { length: fileRows.length, path: files.path, text: files.text },
+        files: { length: fileRows.length, ...files },
         functions: {
           length: functionRows.length,
           name: functions.name,

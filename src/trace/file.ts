@@ -1,18 +1,23 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { close, createReadStream, createWriteStream } from 'node:fs';
 import { link, lstat, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import yazl from 'yazl';
 import { messageOf, TraceError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
-import { parseManifest, readManifest } from './manifest-schema.ts';
-import { MANIFEST_PART, NATIVE_FOLDER, numbered, partialOf } from './part-names.ts';
+import { parseManifest } from './manifest-schema.ts';
+import { MANIFEST_PART, mostBytes, NATIVE_FOLDER, numbered, partialOf } from './part-names.ts';
 import { NEW_PRIVATE_FILE } from './private-file.ts';
+import { openRegular } from './regular-file.ts';
 import { openSmallParts, planSmallParts, SMALL_PARTS_INDEX, smallPartBundles } from './small-parts.ts';
 
-/** Parts that are read whole; a larger one is not a part that memsurge wrote. */
-const MAX_PART_BYTES = 1024 ** 3;
+/** Parts of one trace: ten thousand processes have six each. */
+const MAX_PARTS = 300_000;
+/** A part of this size that is packed better than so was not written by a recorder, and would unpack for ever. */
+const MUCH_BYTES = 64 * 2 ** 20;
+const MAX_RATIO = 400;
 
 /** A trace on disk, zip or folder: the manifest and a way to read each part. */
 export interface TraceFile {
@@ -22,9 +27,9 @@ export interface TraceFile {
   readonly parts: ReadonlySet<string>;
   /** Size in bytes of a part, uncompressed. */
   size(part: string): number;
-  /** @throws TraceError when the part cannot be read. */
+  /** The beginning of a part, as much as `mostBytes` allows. @throws TraceError when the part cannot be read. */
   read(part: string): Promise<string>;
-  /** @throws TraceError when the part cannot be read. */
+  /** As `read`. @throws TraceError when the part cannot be read. */
   bytes(part: string): Promise<Uint8Array>;
   /** Path of the part as a file of its own; undefined inside a zip. */
   pathOf(part: string): string | undefined;
@@ -42,91 +47,151 @@ export async function openTraceFile(path: string): Promise<TraceFile> {
   return entry.isDirectory() ? openFolder(path) : openZip(path);
 }
 
+/** Where the parts lie. */
+interface Container {
+  /** Sizes by name. */
+  readonly sizes: ReadonlyMap<string, number>;
+  open(part: string): Promise<AsyncIterable<unknown>>;
+  pathOf(part: string): string | undefined;
+  close(): Promise<void>;
+}
+
 async function openFolder(folder: string): Promise<TraceFile> {
-  const manifest = await readManifest(folder);
+  // Before its parts are looked for: any folder can be named by mistake, "/" too.
+  try {
+    close(openRegular(join(folder, MANIFEST_PART)).descriptor);
+  } catch (error) {
+    throw new TraceError(`${folder} has no readable ${MANIFEST_PART} (${messageOf(error)}): not a memsurge recording`);
+  }
   const sizes = await folderParts(folder);
-  return {
-    path: folder,
-    manifest,
-    parts: new Set(sizes.keys()),
-    size: (part) => sizes.get(part) ?? 0,
-    read: (part) => readFile(join(folder, part), 'utf8').catch((error) => damaged(folder, part, error)),
-    bytes: (part) => readFile(join(folder, part)).catch((error) => damaged(folder, part, error)),
+  return traceFile(folder, {
+    sizes,
+    open: async (part) => {
+      const { descriptor, size } = openRegular(join(folder, part));
+      if (size > 0) return createReadStream('', { fd: descriptor, end: size - 1, highWaterMark: 1 << 18 });
+      close(descriptor);
+      return empty();
+    },
     pathOf: (part) => join(folder, part),
-    stream: (part) => guarded(folder, part, createReadStream(join(folder, part), { highWaterMark: 1 << 18 })),
     close: async () => {},
-  };
+  });
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}
+async function* only(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+/** What comes first of `chunks`, `most` bytes of it. */
+async function collect(chunks: AsyncIterable<Uint8Array>, most: number): Promise<Buffer> {
+  const kept: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of chunks) {
+    kept.push(chunk);
+    length += chunk.length;
+    if (length >= most) break;
+  }
+  return Buffer.concat(kept, Math.min(length, most));
 }
 
 async function openZip(path: string): Promise<TraceFile> {
-  const zip = await yauzl.openPromise(path, { autoClose: false, lazyEntries: true }).catch((error) => {
+  const zip = await openArchive(path).catch((error) => {
     throw new TraceError(`${path} is not a memsurge trace (${messageOf(error)})`);
   });
-  const entries = new Map<string, yauzl.Entry>();
   try {
-    for await (const entry of zip.eachEntry()) entries.set(entry.fileName, entry);
-  } catch (error) {
-    zip.close();
-    throw new TraceError(`${path} is damaged (${messageOf(error)})`);
-  }
-  const open = async (part: string) => {
-    const entry = entries.get(part);
-    if (entry === undefined) throw new TraceError(`${path} has no part ${part}; the trace is damaged`);
-    return zip.openReadStreamPromise(entry);
-  };
-  const read = async (part: string): Promise<Buffer> => {
-    if ((entries.get(part)?.uncompressedSize ?? 0) > MAX_PART_BYTES) damaged(path, part, 'it is too large');
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of await open(part).catch((error) => damaged(path, part, error))) {
-      chunks.push(chunk as Buffer);
-      bytes += (chunk as Buffer).length;
-      if (bytes > MAX_PART_BYTES) damaged(path, part, 'it is too large');
-    }
-    return Buffer.concat(chunks);
-  };
-  try {
+    const entries = await entriesOf(zip).catch((error) => {
+      throw new TraceError(`${path} is damaged (${messageOf(error)})`);
+    });
     if (!entries.has(MANIFEST_PART)) throw new TraceError(`${path} is a zip file, but not a memsurge trace`);
-    const entryOf = (part: string) => read(part).catch((error) => damaged(path, part, error));
-    const small = entries.has(SMALL_PARTS_INDEX)
-      ? openSmallParts((await entryOf(SMALL_PARTS_INDEX)).toString('utf8'), path, entryOf)
-      : undefined;
-    const bytesOf = (part: string): Promise<Uint8Array> =>
-      small?.bytes(part)?.catch((error) => damaged(path, part, error)) ?? entryOf(part);
-    const manifest = parseManifest((await entryOf(MANIFEST_PART)).toString('utf8'), path);
-    return {
-      path,
-      manifest,
-      parts: new Set([...entries.keys(), ...(small?.names ?? [])]),
-      size: (part) => small?.size(part) ?? entries.get(part)?.uncompressedSize ?? 0,
-      read: async (part) => Buffer.from(await bytesOf(part)).toString('utf8'),
-      bytes: bytesOf,
-      pathOf: () => undefined,
-      stream: async function* (part) {
-        if (small?.size(part) !== undefined) yield bytesOf(part);
-        else yield* guarded(path, part, await open(part).catch((error) => damaged(path, part, error)));
-      },
-      close: async () => zip.close(),
+    const openEntry = async (name: string) => {
+      const entry = entries.get(name);
+      if (entry === undefined) throw new Error('it is not there');
+      const { compressedSize: packed, uncompressedSize: size } = entry;
+      if (size > MUCH_BYTES && size > packed * MAX_RATIO)
+        throw new Error(`${packed} bytes would unpack to ${size}, which no recording does`);
+      return checked(await zip.openReadStreamPromise(entry), entry.crc32);
     };
+    const readEntry = async (name: string) => collect(await openEntry(name), mostBytes(name));
+    const sizes = new Map(Array.from(entries, ([name, entry]) => [name, entry.uncompressedSize]));
+    const small = entries.has(SMALL_PARTS_INDEX)
+      ? openSmallParts((await readEntry(SMALL_PARTS_INDEX)).toString('utf8'), path, readEntry)
+      : undefined;
+    for (const name of small?.names ?? []) sizes.set(name, small!.size(name)!);
+    return await traceFile(path, {
+      sizes,
+      open: async (part) => {
+        const bytes = await small?.bytes(part);
+        return bytes === undefined ? openEntry(part) : only(bytes);
+      },
+      pathOf: () => undefined,
+      close: async () => zip.close(),
+    });
   } catch (error) {
     zip.close();
     throw error;
   }
 }
 
-/** Passes chunks on and turns a read error into a TraceError. */
-async function* guarded(path: string, part: string, chunks: AsyncIterable<unknown>): AsyncGenerator<Uint8Array> {
-  try {
-    for await (const chunk of chunks) yield chunk as Buffer;
-  } catch (error) {
-    damaged(path, part, error);
-  }
+async function openArchive(path: string): Promise<yauzl.ZipFile> {
+  const { descriptor } = openRegular(path);
+  return yauzl.fromFdPromise(descriptor, { autoClose: false, lazyEntries: true }).catch((error) => {
+    close(descriptor);
+    throw error;
+  });
 }
 
-function damaged(path: string, part: string, cause: unknown): never {
-  if (cause instanceof TraceError) throw cause;
-  throw new TraceError(`${path}: cannot read its part ${part} (${messageOf(cause)}); the trace is damaged`);
+/** The parts by name. @throws Error when they are more than a trace has, or not each a place of its own. */
+async function entriesOf(zip: yauzl.ZipFile): Promise<Map<string, yauzl.Entry>> {
+  if (zip.entryCount > MAX_PARTS) throw new Error(`it holds ${zip.entryCount} parts`);
+  const entries = new Map<string, yauzl.Entry>();
+  let packed = 0;
+  for await (const entry of zip.eachEntry()) {
+    if (entries.has(entry.fileName)) throw new Error(`it holds two parts ${entry.fileName}`);
+    entries.set(entry.fileName, entry);
+    packed += entry.compressedSize;
+  }
+  if (packed > zip.fileSize) throw new Error('its parts overlap');
+  return entries;
 }
+
+/** Passes chunks on; at the end they have to be what was packed. */
+async function* checked(chunks: AsyncIterable<unknown>, expected: number): AsyncGenerator<Uint8Array> {
+  let sum = 0;
+  for await (const chunk of chunks) {
+    sum = crc32(chunk as Buffer, sum);
+    yield chunk as Buffer;
+  }
+  if (sum !== expected) throw new Error('its checksum is another');
+}
+
+async function traceFile(path: string, { sizes, open, pathOf, close }: Container): Promise<TraceFile> {
+  async function* stream(part: string): AsyncGenerator<Uint8Array> {
+    // A name that a manifest makes up leads nowhere, least of all out of the folder.
+    if (!sizes.has(part)) throw new TraceError(`${path} has no part ${part}; the trace is damaged`);
+    try {
+      for await (const chunk of await open(part)) yield chunk as Buffer;
+    } catch (error) {
+      if (error instanceof TraceError) throw error;
+      throw new TraceError(`${path}: cannot read its part ${part} (${messageOf(error)}); the trace is damaged`);
+    }
+  }
+  const bytes = (part: string): Promise<Buffer> => collect(stream(part), mostBytes(part));
+  const read = async (part: string) => (await bytes(part)).toString('utf8');
+  return {
+    path,
+    manifest: parseManifest(await read(MANIFEST_PART), path),
+    parts: new Set(sizes.keys()),
+    size: (part) => sizes.get(part) ?? 0,
+    read,
+    bytes,
+    pathOf: (part) => (isPlain(part) ? pathOf(part) : undefined),
+    stream,
+    close,
+  };
+}
+
+/** A name that leads to a place within the folder. */
+const isPlain = (part: string) => !part.startsWith('/') && !part.split('/').includes('..');
 
 /**
  * 1 (fast) to 9 (small). Agents' files of exact recordings are the bulk of a trace (90 MB of a build), and take a third of
@@ -166,7 +231,7 @@ export async function packFolder(folder: string, output: string, replace = false
     // The manifest first and as it is: the file's first bytes say what it is.
     zip.addFile(join(folder, MANIFEST_PART), MANIFEST_PART, { compress: false });
     const sizes = await folderParts(folder);
-    const index = planSmallParts(sizes, await readManifest(folder));
+    const index = planSmallParts(sizes, parseManifest(await readFile(join(folder, MANIFEST_PART), 'utf8'), folder));
     if (index.length > 0) zip.addBuffer(Buffer.from(JSON.stringify(index)), SMALL_PARTS_INDEX);
     for (const { name, read } of smallPartBundles(folder, index)) {
       zip.addReadStreamLazy(name, { compressionLevel: FAST }, (give) => give(null, read()));

@@ -1,23 +1,26 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import * as v from 'valibot';
+import { parseBoundedJson } from './bounded-json.ts';
 import { messageOf, TraceError } from './errors.ts';
-import { MANIFEST_PART, TRACE_FILE_VERSION } from './part-names.ts';
+import { TRACE_FILE_VERSION } from './part-names.ts';
 
 // Beside manifest.ts and not in it: a recording that starts writes a manifest, and need not load what checks one.
 
+/** ns or ms: JSON can write numbers that are infinite. */
+const Time = v.pipe(v.number(), v.finite(), v.minValue(0));
+const Pid = v.pipe(v.number(), v.integer(), v.minValue(0));
+
 const ManifestProcessSchema = v.object({
   /** Names the parts of this process: its pid, or "PID-2" when the pid was used twice. */
-  id: v.string(),
-  pid: v.number(),
-  parentPid: v.number(),
+  id: v.pipe(v.string(), v.regex(/^[\w.-]+$/)),
+  pid: Pid,
+  parentPid: Pid,
   name: v.string(),
   commandLine: v.string(),
   /** For example ".NET 10.0.12". */
   runtime: v.string(),
   /** Monotonic ns at which the process was seen first and last. */
-  startTime: v.number(),
-  endTime: v.optional(v.number()),
+  startTime: Time,
+  endTime: v.optional(Time),
   /** How it ended, in words. */
   exit: v.optional(v.string()),
   /** Part names of its event streams. */
@@ -35,9 +38,9 @@ const ManifestSchema = v.object({
   mode: v.picklist(['run', 'attach']),
   command: v.array(v.string()),
   /** ms since 1970 and monotonic ns of the same moment, time 0 of the trace. */
-  startedAt: v.number(),
-  startTime: v.number(),
-  endTime: v.optional(v.number()),
+  startedAt: Time,
+  startTime: Time,
+  endTime: v.optional(Time),
   processes: v.array(ManifestProcessSchema),
   /** Plain sentences about what went wrong while recording. */
   warnings: v.array(v.string()),
@@ -53,7 +56,7 @@ export type ManifestProcess = v.InferOutput<typeof ManifestProcessSchema>;
 export function parseManifest(text: string, source: string): Manifest {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseBoundedJson(text);
   } catch (error) {
     throw new TraceError(`${source}: the manifest is not readable (${messageOf(error)}); the trace is damaged`);
   }
@@ -69,12 +72,4 @@ export function parseManifest(text: string, source: string): Manifest {
     throw new TraceError(`${source}: the manifest is not valid (${v.getDotPath(issue) ?? 'root'}: ${issue.message})`);
   }
   return result.output;
-}
-
-/** @throws TraceError as {@link parseManifest}. */
-export async function readManifest(folder: string): Promise<Manifest> {
-  const text = await readFile(join(folder, MANIFEST_PART), 'utf8').catch((error: unknown) => {
-    throw new TraceError(`${folder} has no readable ${MANIFEST_PART} (${messageOf(error)}): not a memsurge recording`);
-  });
-  return parseManifest(text, folder);
 }

@@ -27,3 +27,14 @@ export const numbered = (path: string, n: number): string => (n === 1 ? path : p
 
 /** What a trace is called while it is packed from `folder`, which is that recording's alone. */
 export const partialOf = (folder: string): string => `${folder}.part`;
+
+const MIB = 2 ** 20;
+
+/** Bytes of a part that are read at most: what is behind them would not fit into memory. Streams are read as they come. */
+export function mostBytes(part: string): number {
+  if (part === MANIFEST_PART) return 32 * MIB;
+  if (part === SYMBOLS_PART) return 128 * MIB;
+  if (part.endsWith('.agent')) return 400 * MIB; // of ten million live blocks
+  if (part.endsWith('.looks') || part.endsWith('.resident')) return 96 * MIB;
+  return /^process\/\d+(-\d+)?\.csv$/.test(part) ? 192 * MIB : 32 * MIB;
+}

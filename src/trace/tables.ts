@@ -82,6 +82,8 @@ interface FileTable {
   readonly length: number;
   /** Source path as the symbols state it. */
   readonly path: readonly string[];
+  /** `algorithm:hex` of the file as it was compiled, or recorded; undefined where neither is known. */
+  readonly checksum: readonly (string | undefined)[];
   /** Source text, only where the trace was recorded with sources. */
   readonly text: readonly (string | undefined)[];
 }

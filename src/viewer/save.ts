@@ -1,3 +1,5 @@
+import { printable } from '../trace/printable.ts';
+
 /** A column of what is copied or saved: `text` for a person, `value` for a program where that is another. */
 export interface SavedColumn<R> {
   readonly title: string;
@@ -40,7 +42,8 @@ function asText(columns: readonly (readonly string[])[]): string {
 /** RFC 4180; a cell that a spreadsheet would take for a formula gets an apostrophe. */
 function csvCell(value: number | string | null): string {
   if (typeof value !== 'string') return value === null ? '' : String(value);
-  const text = /^[=+\-@\t]/.test(value) ? `'${value}` : value;
+  const plain = printable(value);
+  const text = /^[=+\-@\t]/.test(value) ? `'${plain}` : plain;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 

@@ -1,6 +1,7 @@
 import type { Answer, Row } from '../query/rows.ts';
 import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.ts';
 import { plural } from '../trace/plural.ts';
+import { printable } from '../trace/printable.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError } from './figures.ts';
 
@@ -33,7 +34,8 @@ export function rowName(row: Row, dimension: Dimension): string {
   if (row.other) return `other (${row.folded} more)`;
   if (dimension === 'kind') return KIND_LABELS[row.name as Kind];
   if (dimension === 'heap') return HEAP_LABELS[row.name as Heap];
-  return row.near ? `${row.name} (near)` : row.name;
+  const name = printable(row.name);
+  return row.near ? `${name} (near)` : name;
 }
 
 /** What is said of blocks from before an attach: `bytes` of them, null when that is not known. */

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,7 @@ import { reportCommand } from '../../src/cli/commands/report.ts';
 import { timelineCommand } from '../../src/cli/commands/timeline.ts';
 import { topCommand } from '../../src/cli/commands/top.ts';
 import { treeCommand } from '../../src/cli/commands/tree.ts';
+import { checksumOf } from '../../src/trace/checksum.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
 import { shop } from '../query/traces.ts';
 import { runOn } from './shell.ts';
@@ -179,10 +181,17 @@ describe('code', async () => {
     path,
     'class Program\n{\n    static void Load()\n    {\n        keep(new byte[100]);\n        Other();\n    }\n}\n',
   );
-  const trace = traceFromText(`
+  const named = traceFromText(`
 1ms  main  soh  System.Byte[]  3145728  app!Program.Main > app!Program.Load (${path}:5)
 2ms  main  soh  System.String  1048576  app!Program.Main > app!Program.Load (${path}:6) > app!Program.Other
 3ms  main  soh  System.String  1048576  app!Program.Main > lib!Cache.Load`);
+  const trace = {
+    ...named,
+    files: {
+      ...named.files,
+      checksum: named.files.path.map((file) => (file === path ? checksumOf(readFileSync(path)) : undefined)),
+    },
+  };
 
   test('prints the source with the bytes of each line', async () => {
     const { out } = await runOn(trace, codeCommand, ['Program.Load'], 80);
@@ -225,6 +234,29 @@ describe('code', async () => {
     expect(answer).toMatchObject({ function: 'Program.Load', path, total: { bytes: 4194304 } });
     expect(answer.rows[0]).toMatchObject({ line: 5, bytes: 3145728, text: '        keep(new byte[100]);' });
   });
+});
+
+test('names in a trace lead no terminal', async () => {
+  const bad = '\x1b[2J\x07\x9b1m\u202e';
+  const trace = traceFromText(
+    `process  7  pro${bad}c  exact
+1ms  thr${bad}ead  soh  Ty${bad}pe  1000000  m${bad}od!Ma${bad}in (/a${bad}b.cs:5) > m${bad}od!Ho${bad}t (/a${bad}b.cs:9)`,
+    { warnings: [`a warn${bad}ing`] },
+  );
+  for (const [command, args] of [
+    [reportCommand, []],
+    [topCommand, []],
+    [topCommand, ['--by', 'line']],
+    [topCommand, ['--by', 'thread']],
+    [treeCommand, []],
+    [codeCommand, [`Ho${bad}t`]],
+    [timelineCommand, []],
+    [topCommand, ['--json']],
+    [treeCommand, ['--json']],
+  ] as const) {
+    const { out, err } = await runOn(trace, command, [...args], 100);
+    expect(`${out}${err}`, `${command.name} ${args}`).not.toMatch(/[\x00-\x09\x0b-\x1f\x7f-\x9f\u202e]/);
+  }
 });
 
 test('heap prints the generations after the last collection and a list of them', async () => {

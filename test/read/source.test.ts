@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { findSource } from '../../src/read/source.ts';
+import { checksumOf } from '../../src/trace/checksum.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
 import type { Trace } from '../../src/trace/tables.ts';
 import { scratchFolder } from '../support/memsurge.ts';
@@ -10,22 +11,57 @@ import { scratchFolder } from '../support/memsurge.ts';
 const folder = await scratchFolder();
 const path = join(folder, 'Program.cs');
 
-const traceNaming = (file: string, text?: string): Trace => {
+const traceNaming = (file: string, text?: string, checksum?: string): Trace => {
   const trace = traceFromText(`1ms  main  soh  Type  10  app!Main (${file}:2)`);
-  return { ...trace, files: { ...trace.files, text: [text] } };
+  return { ...trace, files: { ...trace.files, text: [text], checksum: [checksum] } };
 };
-const find = (trace: Trace, wanted: string, lastLine = 2) =>
-  findSource(trace, { function: 'Main', path: wanted, lastLine, rows: [] });
+const find = (trace: Trace, wanted: string, lastLine = 2, roots: string[] = []) =>
+  findSource(trace, { function: 'Main', path: wanted, lastLine, rows: [] }, roots);
+/** As a trace that was recorded when the file held `text`. */
+const traceOf = (text: string, algorithm?: string) =>
+  traceNaming(path, undefined, checksumOf(Buffer.from(text), algorithm));
 
 test('the text in the trace comes first, else that on the disk', async () => {
   expect(await find(traceNaming(path, 'in\nthe trace'), path)).toEqual({ lines: ['in', 'the trace'], warnings: [] });
-  writeFileSync(path, 'on\r\nthe disk');
-  expect(await find(traceNaming(path), path)).toEqual({ lines: ['on', 'the disk'], warnings: [] });
+  const text = 'on\r\nthe disk';
+  writeFileSync(path, text);
+  for (const algorithm of ['sha256', 'sha1', 'md5'])
+    expect(await find(traceOf(text, algorithm), path)).toEqual({ lines: ['on', 'the disk'], warnings: [] });
+});
+
+test('a file that changed is not shown, unless its folder was named', async () => {
+  writeFileSync(path, 'one\ntwo');
+  for (const roots of [[], ['/etc'], [join(folder, 'Program')]]) {
+    const { lines, warnings } = await find(traceOf('one\nTWO'), path, 2, roots);
+    expect(lines).toBeUndefined();
+    expect(warnings).toEqual([
+      `${path} has changed since it was built, so it is not shown; to see it all the same, name its folder with --source-root`,
+    ]);
+  }
+  expect((await find(traceOf('one\nTWO'), path, 2, [folder])).lines).toEqual(['one', 'two']);
+});
+
+test('a file that a trace names without a checksum is not shown, whoever can read it', async () => {
+  for (const name of ['/etc/shadow', '/etc/passwd', path]) {
+    const { lines, warnings } = await find(traceNaming(name), name);
+    expect(lines).toBeUndefined();
+    expect(warnings).toEqual([expect.stringMatching(/is not shown: the trace has no checksum of it|source not found/)]);
+  }
+  const unknown = await find(traceNaming(path, undefined, 'crc32:00'), path);
+  expect(unknown.lines).toBeUndefined();
+});
+
+test('a link out of a folder that was named is not below it', async () => {
+  const inside = join(folder, 'inside');
+  mkdirSync(inside);
+  const link = join(inside, 'link.cs');
+  symlinkSync('/etc/passwd', link);
+  expect((await find(traceNaming(link), link, 2, [inside])).lines).toBeUndefined();
 });
 
 test('a file that ends before the function does has changed', async () => {
   writeFileSync(path, 'one\ntwo');
-  expect((await find(traceNaming(path), path, 3)).warnings).toEqual([
+  expect((await find(traceNaming(path), path, 3, [folder])).warnings).toEqual([
     `${path} has changed since it was built: it ends before line 3`,
   ]);
 });

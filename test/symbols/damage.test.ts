@@ -55,7 +55,7 @@ function readAll(dll: Uint8Array, symbols: Uint8Array): number {
   for (let document = 1; document < 6; document++) {
     attempt(() => module.pdb.pdb?.documentPath(document));
     attempt(() => module.pdb.pdb?.embeddedSource(document));
-    attempt(() => module.pdb.pdb?.isDocument(document, dll));
+    attempt(() => module.pdb.pdb?.checksum(document));
   }
   for (let rva = 0; rva < 0x20000; rva += 509) {
     attempt(() => module.readyToRun?.find(rva)?.ilMap());

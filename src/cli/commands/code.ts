@@ -2,17 +2,22 @@ import { Command } from 'commander';
 import { type CodeAnswer, code } from '../../query/code.ts';
 import type { Row } from '../../query/rows.ts';
 import type { Source } from '../../read/source.ts';
+import { printable } from '../../trace/printable.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
 import { headline, rowName } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
-import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
+import { addViewOptions, openView, sourceRootOption, type ViewOptions } from '../view-options.ts';
 
 /** Lines shown before and after the function. */
 const CONTEXT = 2;
 const DEFAULT_LINES = 200;
+
+interface CodeOptions extends ViewOptions {
+  readonly sourceRoot?: readonly string[];
+}
 
 export function codeCommand(shell: Shell): Command {
   const command = new Command('code')
@@ -20,18 +25,24 @@ export function codeCommand(shell: Shell): Command {
     .description('The source of a function with the bytes that each line allocated.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .argument('<function>', 'name of the function, or its last part');
+  command.addOption(sourceRootOption());
   addViewOptions(command, `source lines shown (default ${DEFAULT_LINES})`, false).action(
-    async (path: string, name: string, options: ViewOptions) => {
+    async (path: string, name: string, options: CodeOptions) => {
       const opened = await openView(shell, path, options);
       const { trace, view } = opened;
       const answer = code(trace, view, name);
       const { findSource } = await import('../../read/source.ts');
-      const source = await findSource(trace, answer);
+      const source = await findSource(trace, answer, options.sourceRoot);
       if (options.json) {
         printJson(shell, withText(answer, source));
         return;
       }
-      shell.out([answer.function, answer.module, answer.path].filter((part) => part !== '').join(' · '));
+      shell.out(
+        [answer.function, answer.module, answer.path]
+          .filter((part) => part !== '')
+          .map(printable)
+          .join(' · '),
+      );
       shell.out(headline(answer));
       shell.out('');
       shell.out(formatCode(shell, answer, source.lines, options.limit ?? DEFAULT_LINES));
@@ -44,7 +55,7 @@ export function codeCommand(shell: Shell): Command {
     [
       ...FILTER_HELP,
       "A line's bytes are what it allocated itself or by what it called. The source comes from the trace if it was " +
-        'recorded with --with-source, else from where the program was built.',
+        'recorded with --with-source, else from where the program was built, if it is the same still.',
     ],
     [
       'memsurge code app.memsurge LoadCustomerAttachments',

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import type { DotnetProcess } from '../../record/processes.ts';
 import { formatBytes } from '../../wording/figures.ts';
 import { addHelp } from '../help.ts';
+import { printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 
@@ -13,7 +14,7 @@ export function psCommand(shell: Shell): Command {
     .action(async ({ json }: { json?: true }) => {
       const { listDotnetProcesses } = await import('../../record/processes.ts');
       const processes = await listDotnetProcesses();
-      if (json) shell.out(JSON.stringify({ processes }, null, 2));
+      if (json) printJson(shell, { processes });
       else if (processes.length === 0) shell.out('No .NET process is running that this user can see.');
       else shell.out(psTable(processes, shell.width, shell.colors.dim));
     });

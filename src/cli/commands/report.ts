@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { type ReportAnswer, report, reportViews } from '../../query/report.ts';
 import { tree } from '../../query/tree.ts';
 import { TraceError } from '../../trace/errors.ts';
+import { printable } from '../../trace/printable.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { View } from '../../trace/view.ts';
 import { findingsOf, sectionsOf } from '../../wording/findings.ts';
@@ -16,6 +17,7 @@ import {
   openView,
   placeFlags,
   shellWord,
+  sourceRootOption,
   type ViewOptions,
   viewFlags,
 } from '../view-options.ts';
@@ -30,6 +32,7 @@ const LABEL_WIDTH = 10;
 interface ReportOptions extends ViewOptions {
   readonly html?: string;
   readonly withSource?: true;
+  readonly sourceRoot?: readonly string[];
 }
 
 export function reportCommand(shell: Shell, version: string): Command {
@@ -38,7 +41,8 @@ export function reportCommand(shell: Shell, version: string): Command {
     .description('What grew and who did it, in plain words.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
     .addOption(new Option('--html <file>', 'write it as one web page with charts and tables').conflicts('json'))
-    .option('--with-source', 'with --html: put the source around the lines that allocated most into the page');
+    .option('--with-source', 'with --html: put the source around the lines that allocated most into the page')
+    .addOption(sourceRootOption());
   addViewOptions(command, `processes spoken of (default ${DEFAULT_PROCESSES})`, false).action(
     async (path: string, options: ReportOptions) => {
       if (options.withSource && options.html === undefined) throw new TraceError('--with-source needs --html');
@@ -50,7 +54,10 @@ export function reportCommand(shell: Shell, version: string): Command {
         const { writePage } = await import('../write-page.ts');
         const commands = nextCommands(opened, answers, basename(path));
         const notes = { asked: view, version, processes, commands };
-        await writePage(shell, options.html, trace, answers, notes, options.withSource ?? false);
+        await writePage(shell, options.html, trace, answers, notes, {
+          withSource: options.withSource ?? false,
+          sourceRoots: options.sourceRoot ?? [],
+        });
         return;
       }
       const [answer, ...more] = answers;
@@ -91,7 +98,7 @@ function reportText(shell: Shell, opened: Opened, answers: readonly ReportAnswer
       ];
       return [bold(title), ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join('\n');
     })
-    .concat([bold('Look further'), ...nextCommands(opened, answers).map((line) => `  ${line}`)].join('\n'))
+    .concat([bold('Look further'), ...nextCommands(opened, answers).map((line) => `  ${printable(line)}`)].join('\n'))
     .join('\n\n');
 }
 

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { addHelp } from '../help.ts';
 import type { Shell } from '../shell.ts';
+import { sourceRootOption } from '../view-options.ts';
 
 export function viewCommand(shell: Shell, version: string): Command {
   const command = new Command('view')
@@ -11,11 +12,12 @@ export function viewCommand(shell: Shell, version: string): Command {
     .argument('<trace...>', '.memsurge files, folders of recordings, or .nettrace files')
     .addOption(new Option('--port <n>', 'port to serve at').argParser(parsePort).default(0, 'any free one'))
     .option('--no-open', 'do not open a browser')
-    .action(async (paths: string[], { port, open }: { port: number; open: boolean }) => {
+    .addOption(sourceRootOption())
+    .action(async (paths: string[], { port, open, sourceRoot }: ViewFlags) => {
       const { checkTrace } = await import('../../read/open.ts');
       for (const path of paths) await checkTrace(path);
       const { serveTraces } = await import('../serve-traces.ts');
-      await serveTraces(paths, { port, openBrowser: open, version }, shell.out);
+      await serveTraces(paths, { port, openBrowser: open, version, sourceRoots: sourceRoot ?? [] }, shell.out);
     });
   return addHelp(
     command,
@@ -29,6 +31,12 @@ export function viewCommand(shell: Shell, version: string): Command {
       'memsurge view app.memsurge --port 8123 --no-open',
     ],
   );
+}
+
+interface ViewFlags {
+  readonly port: number;
+  readonly open: boolean;
+  readonly sourceRoot?: readonly string[];
 }
 
 function parsePort(text: string): number {

@@ -1,3 +1,5 @@
+import { printableLines } from '../../trace/printable.ts';
+
 const MARKUP = Symbol('markup');
 
 /** A piece of a page. Only {@link html} and {@link trusted} make one, so text from a trace can never pass for markup. */
@@ -28,11 +30,8 @@ export function markupOf(part: Part): string {
 
 const ESCAPES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
 
-/** Characters that a page must not hold, or that turn the direction of the text after them. */
-const UNREADABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
-
 function escaped(text: string): string {
-  return text.replace(UNREADABLE, '\ufffd').replace(/[&<>"']/g, (character) => ESCAPES[character]);
+  return printableLines(text).replace(/[&<>"']/g, (character) => ESCAPES[character]);
 }
 
 /** `text` cut in the middle to `most` characters: names may be of any length, a page may not. */

@@ -1,34 +1,50 @@
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, readSync } from 'node:fs';
 import { messageOf, TraceError } from '../../trace/errors.ts';
+import { openRegular } from '../../trace/regular-file.ts';
 import { u64At, viewOf } from '../nettrace/bytes.ts';
 import { BLOCK, HEADER, HEADER_BYTES, MAP, ROW_BYTES, SECTION_ENTRY_BYTES, SECTIONS, type Section } from './layout.ts';
 
-/** More rows than this are not read of one section: it would not fit into memory. */
+/** More is not read of one section: a file may claim any number of rows. */
 const MAX_SECTION_BYTES = 2 ** 31 - 1;
+/** Only these sections have holes in them: tables of places. */
+const SPARSE: readonly Section[] = ['blocks', 'maps'];
+const BLOCK_BYTES = 512;
+/** What the file system may not have found a place for yet. */
+const UNWRITTEN_BYTES = 64 << 20;
+/** Read at a time; a multiple of every row's size. */
+const PIECE_BYTES = 960 * 4096;
+const HOLE = Buffer.alloc(PIECE_BYTES);
 
 /**
  * The agent's file at `path`, which is mostly holes, as the same file without them: sections close together, free places
- * left out. The process may still be writing.
+ * left out, at most `most` bytes. The process may still be writing.
  * @throws TraceError when it cannot be read.
  */
-export function compactAgentFile(path: string): Uint8Array {
+export function compactAgentFile(path: string, most = MAX_SECTION_BYTES): Uint8Array {
   let descriptor: number;
+  let size: number;
   try {
-    descriptor = openSync(path, 'r');
+    ({ descriptor, size } = openRegular(path));
   } catch (error) {
     throw new TraceError(`cannot read ${path} (${messageOf(error)})`);
   }
   try {
-    return compact((offset, length) => {
-      const bytes = new Uint8Array(length);
-      return bytes.subarray(0, length === 0 ? 0 : readSync(descriptor, bytes, 0, length, offset));
-    });
+    return compact(
+      (offset, length) => {
+        const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+        return bytes.subarray(0, bytes.length === 0 ? 0 : readSync(descriptor, bytes, 0, bytes.length, offset));
+      },
+      most,
+      fstatSync(descriptor).blocks * BLOCK_BYTES + UNWRITTEN_BYTES,
+    );
   } finally {
     closeSync(descriptor);
   }
 }
 
-function compact(read: (offset: number, length: number) => Uint8Array): Uint8Array {
+type Read = (offset: number, length: number) => Uint8Array;
+
+function compact(read: Read, most: number, written: number): Uint8Array {
   const header = read(0, HEADER_BYTES);
   if (header.length < HEADER_BYTES) return header;
   const view = viewOf(header);
@@ -37,17 +53,39 @@ function compact(read: (offset: number, length: number) => Uint8Array): Uint8Arr
   SECTIONS.forEach((section, i) => {
     const entry = HEADER.sections + i * SECTION_ENTRY_BYTES;
     const claimed = view.getUint32(entry + 20, true) * ROW_BYTES[section];
-    const rows = withoutFree(section, read(u64At(view, entry), Math.min(claimed, MAX_SECTION_BYTES)));
-    const padded = (rows.length + 7) & ~7;
+    const there = Math.min(
+      claimed,
+      SPARSE.includes(section) ? MAX_SECTION_BYTES : Math.min(written, MAX_SECTION_BYTES),
+    );
+    const rows = usedRows(section, read, u64At(view, entry), there, most - at);
+    const length = rows.reduce((sum, piece) => sum + piece.length, 0);
+    const padded = (length + 7) & ~7;
     view.setUint32(entry, at, true);
     view.setUint32(entry + 4, 0, true);
     view.setUint32(entry + 8, padded, true);
     view.setUint32(entry + 12, 0, true);
-    view.setUint32(entry + 20, Math.floor(rows.length / ROW_BYTES[section]), true);
-    parts.push(rows, new Uint8Array(padded - rows.length));
+    view.setUint32(entry + 20, Math.floor(length / ROW_BYTES[section]), true);
+    parts.push(...rows, new Uint8Array(padded - length));
     at += padded;
   });
   return Buffer.concat(parts);
+}
+
+/** The rows of a section that hold something, in pieces: as many as fit into `room` bytes. */
+function usedRows(section: Section, read: Read, from: number, claimed: number, room: number): Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  let left = Math.max(0, room);
+  for (let done = 0; done < claimed && left > 0; done += PIECE_BYTES) {
+    const piece = read(from + done, Math.min(PIECE_BYTES, claimed - done));
+    if (piece.length === 0) break;
+    if (SPARSE.includes(section) && HOLE.equals(piece)) continue;
+    const used = withoutFree(section, piece);
+    const kept = used.subarray(0, left - (left % ROW_BYTES[section]));
+    if (kept.length > 0) pieces.push(kept.length * 4 < PIECE_BYTES ? kept.slice() : kept);
+    if (kept.length < used.length) break;
+    left -= kept.length;
+  }
+  return pieces;
 }
 
 /** Places of the live tables that hold nothing. */

@@ -10,6 +10,8 @@ import { cursorOver, readVarUint32, readVarUint64 } from '../nettrace/bytes.ts';
  * released since the look before.
  */
 const MAGIC = 'MSLOOKS1';
+/** More would not fit into memory: what is behind counts as cut off. */
+const MAX_ROWS = 8_000_000;
 
 /** Rows in the order of the looks, and in a look by site. */
 export interface Looks {
@@ -74,11 +76,11 @@ export function readLooks(bytes: Uint8Array): Looks {
   const site = int32Column();
   const columns = [float64Column(), float64Column(), float64Column(), float64Column()];
   let complete = 0;
-  while (c.pos < c.end) {
+  while (c.pos < c.end && look.length < MAX_ROWS) {
     const time = readVarUint64(c);
     let row = 0;
     let left = readVarUint32(c);
-    for (; left > 0 && c.pos < c.end; left--) {
+    for (; left > 0 && c.pos < c.end && look.length < MAX_ROWS; left--) {
       row += readVarUint32(c);
       look.push(times.length);
       site.push(row);

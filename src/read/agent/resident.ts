@@ -15,9 +15,12 @@ export function formatResidency({ time, site, blocks, bytes }: Residency): strin
   return `${time}\n${Array.from(site, (row, i) => `${row},${blocks[i]},${bytes[i]}\n`).join('')}`;
 }
 
+/** More sites than an agent's file has room for. */
+const MAX_LINES = 4_000_000;
+
 /** Lines that are cut or damaged are passed over. */
 export function parseResidency(text: string): Residency {
-  const [first, ...lines] = text.split('\n');
+  const [first, ...lines] = text.split('\n', MAX_LINES);
   const site = int32Column();
   const blocks = float64Column();
   const bytes = float64Column();

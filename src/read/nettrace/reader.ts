@@ -182,6 +182,12 @@ export async function readNettrace(
   options?: NettraceOptions,
 ): Promise<StreamCapture> {
   const reader = createNettraceReader(options);
-  for await (const chunk of chunks) reader.push(chunk);
+  try {
+    for await (const chunk of chunks) reader.push(chunk);
+  } catch (error) {
+    // What cannot be read any further ends the stream as damage of its own does.
+    if (!(error instanceof TraceError) || !(reader.progress.events > 0)) throw error;
+    return { ...reader.end(), truncated: error.message };
+  }
   return reader.end();
 }

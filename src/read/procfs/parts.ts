@@ -20,7 +20,7 @@ export const threadRow = (id: number, name: string): string => `${id},${name}\n`
 export function parseRss(text: string): { readonly time: Float64Array; readonly value: Float64Array } {
   const time = float64Column();
   const value = float64Column();
-  for (const [at, bytes] of rows(text, 2)) {
+  for (const [at, bytes] of rows(text, 2, MAX_POINTS)) {
     if (!isNumber(at) || !isNumber(bytes)) continue;
     time.push(Number(at));
     value.push(Number(bytes));
@@ -30,7 +30,7 @@ export function parseRss(text: string): { readonly time: Float64Array; readonly 
 
 export function parseImages(text: string): MappedImage[] {
   const images: MappedImage[] = [];
-  for (const [at, base, end, path] of rows(text, 4)) {
+  for (const [at, base, end, path] of rows(text, 4, MAX_IMAGES)) {
     if (!isNumber(at) || !isHex(base) || !isHex(end) || path === '') continue;
     images.push({
       from: Number(at),
@@ -45,7 +45,7 @@ export function parseImages(text: string): MappedImage[] {
 /** Names by OS thread id. */
 export function parseThreadNames(text: string): Map<number, string> {
   const names = new Map<number, string>();
-  for (const [id, name] of rows(text, 2)) {
+  for (const [id, name] of rows(text, 2, MAX_THREADS)) {
     if (isNumber(id)) names.set(Number(id), name);
   }
   return names;
@@ -54,9 +54,15 @@ export function parseThreadNames(text: string): Map<number, string> {
 const isNumber = (text: string) => /^\d+$/.test(text);
 const isHex = (text: string) => /^[0-9a-f]+$/.test(text);
 
-function* rows(text: string, columns: number): Generator<string[]> {
+/** Rows of one part: more would take all memory, or for ever. */
+const MAX_POINTS = 8_000_000;
+const MAX_IMAGES = 1 << 16;
+const MAX_THREADS = 500_000;
+
+function* rows(text: string, columns: number, most: number): Generator<string[]> {
   let start = 0;
-  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+  let left = most;
+  for (let end = text.indexOf('\n'); end >= 0 && left-- > 0; end = text.indexOf('\n', start)) {
     const cells: string[] = [];
     let at = start;
     while (cells.length < columns - 1) {

@@ -12,6 +12,8 @@ interface NativeFrame {
   readonly function: string;
   /** Absolute path as the compiler stated it; empty when not known. */
   readonly file: string;
+  /** MD5 of the file, in hex; empty where the compiler states none. */
+  readonly checksum: string;
   /** 1-based; 0 when not known. */
   readonly line: number;
   /** Line of its declaration, 0 when not known. */
@@ -108,6 +110,7 @@ function framesAt({ symbols, dwarf }: Sources, offset: number, note: Note): Nati
   const named = frames.map((frame) => ({
     function: functionName(frame, offset, symbolAt),
     file: frame.file,
+    checksum: frame.checksum,
     line: frame.line,
     declLine: frame.declLine,
     inlined: frame.inlined,
@@ -115,7 +118,7 @@ function framesAt({ symbols, dwarf }: Sources, offset: number, note: Note): Nati
   return named.filter((frame) => frame.function !== '' || frame.line > 0);
 }
 
-const NO_PLACE = { file: '', line: 0, declLine: 0, inlined: false };
+const NO_PLACE = { file: '', checksum: '', line: 0, declLine: 0, inlined: false };
 
 /**
  * The mangled name has the arguments. Functions of one file have it in the symbol table only, C functions there have

@@ -14,6 +14,8 @@ export interface DwarfFrame extends EntryName {
   readonly inlined: boolean;
   /** Empty and 0 when not known. */
   readonly file: string;
+  /** MD5 of the file, in hex; empty where that is not stated. */
+  readonly checksum: string;
   readonly line: number;
 }
 
@@ -37,6 +39,7 @@ interface LoadedUnit {
 const MAX_UNIT_BYTES = 64 * 1024 * 1024;
 const MAX_NAMES = 50_000;
 
+const NO_FILE = { file: '', checksum: '' };
 const NO_NAME: EntryName = { linkageName: '', name: '', declLine: 0, origin: -1 };
 
 /**
@@ -103,15 +106,26 @@ export function openDwarf(file: ElfFile, alternate: Dwarf | undefined, note: Not
     const place = lines?.find(address);
     const around = calls?.find(address) ?? [];
     let line = place?.line ?? 0;
-    let file = line === 0 ? '' : (lines?.files.path(place!.file) ?? '');
+    let number = place?.file ?? 0;
+    const fileAt = () =>
+      line === 0 || lines === undefined
+        ? NO_FILE
+        : { file: lines.files.path(number), checksum: lines.files.checksum(number) };
     const frames: DwarfFrame[] = [];
     for (const call of around.toReversed()) {
       const name = nameOf(call.entry);
-      frames.push({ ...name, start: startOf(call, name, calls!), inlined: Number.isNaN(call.start), file, line });
+      frames.push({
+        ...name,
+        start: startOf(call, name, calls!),
+        inlined: Number.isNaN(call.start),
+        ...fileAt(),
+        line,
+      });
       line = call.callLine;
-      file = line === 0 ? '' : (lines?.files.path(call.callFile) ?? '');
+      number = call.callFile;
     }
-    if (frames.length === 0 && line > 0) frames.push({ ...NO_NAME, start: Number.NaN, inlined: false, file, line });
+    if (frames.length === 0 && line > 0)
+      frames.push({ ...NO_NAME, start: Number.NaN, inlined: false, ...fileAt(), line });
     return frames;
   };
 

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { ByteReader } from '../reader.ts';
+import { FORM } from './constants.ts';
 import { type Encoding, readForm } from './forms.ts';
 import { readText, type Unit } from './units.ts';
 
@@ -18,6 +19,8 @@ export interface LineHeader {
 export interface LineFiles {
   /** As the compiler stated it, with its folder before it, without `.` and `..`; empty for a number that is not there. */
   path(file: number): string;
+  /** MD5 of the file as it was compiled, in hex; empty where the compiler states none (only in version 5). */
+  checksum(file: number): string;
   /** DW_LNE_define_file. */
   add(name: string, folder: number): void;
 }
@@ -25,6 +28,8 @@ export interface LineFiles {
 const MAX_FILES = 1_000_000;
 const LNCT_PATH = 1;
 const LNCT_DIRECTORY = 2;
+const LNCT_MD5 = 5;
+const MD5_BYTES = 16;
 
 /**
  * Reads what comes behind the length of a line program (DWARF 5, 6.2.4; in versions 2 to 4 folders and files are plain
@@ -76,28 +81,43 @@ function readFiles5(reader: ByteReader, unit: Unit, encoding: Encoding): LineFil
     folders.map((folder, i) => (i === 0 ? '' : folder.path)),
     files.map((file) => file.path),
     files.map((file) => file.folder),
+    files.map((file) => file.checksum),
   );
 }
 
 /** A list whose entries have the fields that its format names: content type and form in turn. */
-function readEntries(reader: ByteReader, unit: Unit, encoding: Encoding): { path: string; folder: number }[] {
+function readEntries(
+  reader: ByteReader,
+  unit: Unit,
+  encoding: Encoding,
+): { path: string; folder: number; checksum: string }[] {
   const format = Array.from({ length: reader.u8() }, () => ({ content: reader.uleb(), form: reader.uleb() }));
   const count = reader.uleb();
   if (count > MAX_FILES) throw new RangeError(`${count} files`);
   return Array.from({ length: format.length === 0 ? 0 : count }, () => {
     let path = '';
     let folder = 0;
+    let checksum = '';
     for (const { content, form } of format) {
       const value = readForm(reader, form, encoding);
       if (content === LNCT_PATH) path = readText(unit, { form, value, bytes: reader.bytes }) ?? '';
       if (content === LNCT_DIRECTORY) folder = value;
+      if (content === LNCT_MD5 && form === FORM.data16) checksum = hex(reader.bytes.subarray(value, value + MD5_BYTES));
     }
-    return { path, folder };
+    return { path, folder, checksum };
   });
 }
 
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
+
 /** Folders are relative to `compDir`; an empty one is `compDir` itself. */
-function lineFiles(compDir: string, folders: readonly string[], names: string[], folderOf: number[]): LineFiles {
+function lineFiles(
+  compDir: string,
+  folders: readonly string[],
+  names: string[],
+  folderOf: number[],
+  checksums: readonly string[] = [],
+): LineFiles {
   const paths: string[] = [];
   return {
     path(file) {
@@ -105,6 +125,7 @@ function lineFiles(compDir: string, folders: readonly string[], names: string[],
       paths[file] ??= posix.normalize(joined(folders[folderOf[file]] ?? '', compDir, names[file]));
       return paths[file];
     },
+    checksum: (file) => checksums[file] ?? '',
     add(name, folder) {
       names.push(name);
       folderOf.push(folder);
