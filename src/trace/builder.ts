@@ -125,6 +125,7 @@ export function createTraceBuilder(): TraceBuilder {
     released: [],
     unreleased: [],
     fleeting: [],
+    measured: [],
     resident: [],
     peak: [],
   };
@@ -255,6 +256,7 @@ export function createTraceBuilder(): TraceBuilder {
           released: indexed(joinAllocations(native.released)),
           unreleased: indexed(joinAllocations(native.unreleased)),
           fleeting: indexed(joinAllocations(native.fleeting)),
+          measured: indexed(joinAllocations(native.measured)),
           resident: indexed(joinAllocations(native.resident)),
           peak: indexed(joinAllocations(native.peak)),
         },

@@ -131,7 +131,7 @@ function countedColumns(
   name: string,
   line: string,
 ): AllocationColumns {
-  if (!['allocated', 'released', 'unreleased', 'fleeting', 'resident', 'peak'].includes(name))
+  if (!['allocated', 'released', 'unreleased', 'fleeting', 'measured', 'resident', 'peak'].includes(name))
     throw new Error(`no such table: "${line}"`);
   const table = name as keyof NativeTables;
   const columns = all.get(table) ?? createAllocationColumns();

@@ -172,10 +172,9 @@ export interface NativeTables {
   readonly unreleased: IndexedAllocations;
   /** Of `released`, the blocks freed by the very next allocation event of their thread. Counts only: `bytes` are 0. */
   readonly fleeting: IndexedAllocations;
-  /**
-   * Of what is live at the end, the bytes that were in memory at `time`, shortly before: a block never written is in none.
-   * Blocks younger than that are not in here.
-   */
+  /** Of what is live at the end, the blocks that were looked at at `time`, shortly before; younger ones are not in here. */
+  readonly measured: IndexedAllocations;
+  /** Of `measured`, the bytes that were in memory then: of a block never written there are none. */
   readonly resident: IndexedAllocations;
   /** What a stack held when the native heap of its process was at its highest, at `time`. */
   readonly peak: IndexedAllocations;
