@@ -5,7 +5,7 @@ import { accuracyOf, relativeError } from './error.ts';
 import type { Amount, Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
 import { sumBy } from './sum-by.ts';
-import { BYTES, COUNT, type Sums, totalOf, VARIANCE, WIDTH } from './sums.ts';
+import { BYTES, COUNT, ROWS, type Sums, totalOf, UNSEEN, VARIANCE, WIDTH } from './sums.ts';
 
 /** The parts every answer has; `total` is one group of sums. */
 export function answer<R>(
@@ -37,7 +37,13 @@ export function figureOf(sums: Sums, group: number, unit: Unit): number {
 }
 
 export function errorOf(sums: Sums, group: number, unit: Unit): number | undefined {
-  return relativeError(figureOf(sums, group, unit), sums[group * WIDTH + VARIANCE]);
+  const at = group * WIDTH;
+  return relativeError({
+    value: figureOf(sums, group, unit),
+    variance: sums[at + VARIANCE],
+    unseen: sums[at + UNSEEN],
+    rows: sums[at + ROWS],
+  });
 }
 
 /** The figures of one row: a group of `sums`, its share of the one group `total`. */

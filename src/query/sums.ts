@@ -3,15 +3,17 @@ import type { Unit } from '../trace/view.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
- * bytes, objects, variance of the unit asked for (NaN when its error is not known), rows.
+ * bytes, objects, variance of the unit asked for (NaN when its error is not known), rows, and of the unit what the rows
+ * stand for beside themselves, see `Estimate` in error.ts.
  */
 export type Sums = Float64Array;
 
-export const WIDTH = 4;
+export const WIDTH = 5;
 export const BYTES = 0;
 export const COUNT = 1;
 export const VARIANCE = 2;
 export const ROWS = 3;
+export const UNSEEN = 4;
 
 /** What allocations can be filtered and summed by: columns whose values are rows of another table. */
 export type Column = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
@@ -112,8 +114,13 @@ function add(
     sums[at] += sign * b;
     sums[at + COUNT] += sign * c;
     sums[at + ROWS]++;
-    // What is subtracted adds its variance too.
-    if (c > 1 && unit !== undefined) sums[at + VARIANCE] += unit === 'bytes' ? (1 - 1 / c) * b * b : c * (c - 1);
+    if (c > 1 && unit !== undefined) {
+      const value = unit === 'bytes' ? b : c;
+      const unseen = (1 - 1 / c) * value;
+      // What is subtracted adds its variance too.
+      sums[at + VARIANCE] += unseen * value;
+      sums[at + UNSEEN] += sign > 0 ? unseen : Number.POSITIVE_INFINITY;
+    }
     if (unknown !== undefined && unknown[thread[row]] === 1) sums[at + VARIANCE] = Number.NaN;
   }
 }
@@ -133,6 +140,7 @@ export function addCells(
     sums[at + COUNT] += sign * cells[from + COUNT];
     sums[at + VARIANCE] += cells[from + VARIANCE];
     sums[at + ROWS] += cells[from + ROWS];
+    sums[at + UNSEEN] += sign > 0 || cells[from + VARIANCE] === 0 ? cells[from + UNSEEN] : Number.POSITIVE_INFINITY;
   }
 }
 
@@ -158,6 +166,7 @@ export function addSums(target: Sums, to: number, source: Sums, from: number): v
   target[a + COUNT] += source[b + COUNT];
   target[a + VARIANCE] += source[b + VARIANCE];
   target[a + ROWS] += source[b + ROWS];
+  target[a + UNSEEN] += source[b + UNSEEN];
 }
 
 /** The one group that all groups make together. */

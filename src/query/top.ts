@@ -117,7 +117,8 @@ function ageOfResident(trace: Trace, view: View): number {
   let age = 0;
   for (let row = 0; row < length; row++) {
     const process = trace.threads.process[thread[row]];
-    if (mask[process] === 1) age = Math.max(age, Math.min(trace.processes.end[process], trace.recording.duration) - time[row]);
+    if (mask[process] === 1)
+      age = Math.max(age, Math.min(trace.processes.end[process], trace.recording.duration) - time[row]);
   }
   return age;
 }
