@@ -1,3 +1,4 @@
+import { kindIndex } from '../trace/kinds.ts';
 import type { IndexedAllocations } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
 
@@ -28,11 +29,13 @@ export interface RowFilter {
   readonly counts?: (row: number) => boolean;
 }
 
-/** What the variance is of: none for what was counted; not known of threads that `unknown` marks. */
+/** What the variance is of: none for what was counted; not known of the GC heap's objects of threads that `unknown` marks. */
 export interface ErrorOf {
   readonly unit?: Unit;
   readonly unknown?: Uint8Array | undefined;
 }
+
+const GC_HEAP = kindIndex('gc-heap');
 
 /** Rows that are selected before they are added; few, so that their numbers stay in the processor's first cache. */
 const SELECTED = new Int32Array(4096);
@@ -99,7 +102,7 @@ function selectRows(
 function add(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  { bytes, count, thread }: IndexedAllocations,
+  { bytes, count, thread, kind }: IndexedAllocations,
   { unit, unknown }: ErrorOf,
   sign: 1 | -1,
   rows: Int32Array | undefined,
@@ -121,7 +124,7 @@ function add(
       sums[at + VARIANCE] += unseen * value;
       sums[at + UNSEEN] += sign > 0 ? unseen : Number.POSITIVE_INFINITY;
     }
-    if (unknown !== undefined && unknown[thread[row]] === 1) sums[at + VARIANCE] = Number.NaN;
+    if (unknown !== undefined && unknown[thread[row]] === 1 && kind[row] === GC_HEAP) sums[at + VARIANCE] = Number.NaN;
   }
 }
 

@@ -35,6 +35,7 @@ interface ProcessRow {
   exit: string;
   allocationSource: AllocationSource;
   nativeSource: NativeSource;
+  errorUnknown: boolean;
   nativeBefore: number;
 }
 
@@ -280,6 +281,7 @@ function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
     exit: rows.map((row) => row.exit),
     allocationSource: rows.map((row) => row.allocationSource),
     nativeSource: rows.map((row) => row.nativeSource),
+    errorUnknown: Uint8Array.from(rows, (row) => Number(row.errorUnknown)),
     nativeBefore: Float64Array.from(rows, (row) => row.nativeBefore),
   };
 }

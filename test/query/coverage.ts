@@ -37,7 +37,7 @@ function sampled(program: readonly Objects[], random: Random): Float64Array {
 }
 
 /** Whether the interval that is stated for what was sampled of `program` holds the truth; undefined: nothing was sampled. */
-export function holdsTruth(program: readonly Objects[], unit: Unit, random: Random): boolean | undefined {
+function holdsTruth(program: readonly Objects[], unit: Unit, random: Random): boolean | undefined {
   const objectSize = sampled(program, random);
   const { length } = objectSize;
   if (length === 0) return undefined;

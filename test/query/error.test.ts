@@ -1,8 +1,12 @@
 import { expect, test } from 'vitest';
 import { relativeError } from '../../src/query/error.ts';
+import { facts } from '../../src/query/facts.ts';
+import { report } from '../../src/query/report.ts';
+import { timeline } from '../../src/query/timeline.ts';
 import { top } from '../../src/query/top.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
 import { DEFAULT_VIEW } from '../../src/trace/view.ts';
+import { managedSourceText } from '../../src/wording/recording.ts';
 
 /** `rows` samples of objects of which each is seen with probability `p`. */
 const like = (rows: number, p: number) => ({
@@ -82,6 +86,37 @@ ${'1ms  main  soh  Small  100000 x1000\n'.repeat(400)}
   expect(counts.rows[0].name).toBe('Small');
   expect(counts.rows[0].error).toBeCloseTo(0.098 * Math.sqrt(0.999), 10);
 });
+
+test('of ticks no error is stated: they can be in step with the program', () => {
+  const trace = traceFromText(`process  1  app  allocation-tick\n${'1ms  main  soh  A  110168 x5\n'.repeat(100)}`);
+  const { rows, total, accuracy, warnings } = top(trace, DEFAULT_VIEW, 'type');
+  expect([rows[0].error, total.error, accuracy]).toEqual([undefined, undefined, 'unknown']);
+  expect(warnings.join()).toMatch(/in turn and not at random/);
+});
+
+test.for(['exact', 'allocation-sampled'])(
+  'where events were lost, nothing is exact and no error is stated: %s',
+  (source) => {
+    const trace = traceFromText(`
+process  1  gaps  ${source}  lost
+1ms  main  soh  A  100000 x1000
+1ms  main  loh  B  50000000
+native-allocated  1ms  main  4096 x1  app!main
+process  2  whole  ${source}
+1ms  main  loh  C  50000000
+`);
+    for (const dimension of ['type', 'process', 'kind', 'function'] as const) {
+      expect(top(trace, DEFAULT_VIEW, dimension).accuracy).toBe('unknown');
+    }
+    expect(report(trace, DEFAULT_VIEW).accuracy).toBe('unknown');
+    expect(top(trace, { ...DEFAULT_VIEW, types: ['B'] }, 'type').accuracy).toBe('unknown');
+    expect(top(trace, { ...DEFAULT_VIEW, types: ['C'] }, 'type').accuracy).toBe('exact');
+    expect(top(trace, { ...DEFAULT_VIEW, kinds: ['native-heap'] }, 'kind').accuracy).toBe('exact');
+    expect(timeline(trace, DEFAULT_VIEW, 4).accuracy).toBe('unknown');
+    expect(managedSourceText(facts(trace, DEFAULT_VIEW).processes[0])).toMatch(/events were lost/);
+    expect(managedSourceText(facts(trace, DEFAULT_VIEW).processes[1])).not.toMatch(/events were lost/);
+  },
+);
 
 test('events without object sizes give no error and say so', () => {
   const trace = traceFromText('process  1  old  allocation-tick-without-size\n1ms  main  soh  A  100000');
