@@ -67,6 +67,7 @@ function syntheticTrace(rows: number): Trace {
     exit: '',
     allocationSource: 'allocation-sampled',
     nativeSource: 'none',
+    errorUnknown: false,
     nativeBefore: 0,
   });
   const modules = ['app', 'lib', 'System.Private.CoreLib'].map((name, i) => builder.module(name, '', i === 2));

@@ -3,7 +3,7 @@ import { plural } from '../trace/plural.ts';
 import { printable, printableJson } from '../trace/printable.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
-import { beforeText, headline, NOTHING, rowName } from '../wording/rows.ts';
+import { beforeText, headline, NOTHING, residentAgeText, residentText, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
@@ -44,6 +44,7 @@ export function printAnswerWarnings(shell: Shell, warnings: readonly string[], {
 export function printHeadline(shell: Shell, answer: Answer): void {
   shell.out(headline(answer));
   if (answer.before !== undefined) shell.out(wrap(beforeText(answer.before), shell.width));
+  if (answer.residentAge !== undefined) shell.out(wrap(residentAgeText(answer), shell.width));
 }
 
 /** Rows of one dimension as a table. */
@@ -68,8 +69,7 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
     columns.push({ title: 'Error', align: 'right', cells: rows.map(errorCell), style: shell.colors.dim });
   }
   if (rows.some((row) => row.residentBytes !== undefined)) {
-    const cells = rows.map((row) => (row.residentBytes === undefined ? '' : formatBytes(row.residentBytes)));
-    columns.push({ title: 'Resident', align: 'right', cells });
+    columns.push({ title: 'Resident', align: 'right', cells: rows.map(residentText) });
   }
   if (dimension === 'function') columns.push({ title: 'Total', align: 'right', cells: rows.map(total) });
   columns.push({

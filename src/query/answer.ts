@@ -1,11 +1,11 @@
 import { KINDS } from '../trace/kinds.ts';
-import type { ProcessIndex, Trace } from '../trace/tables.ts';
+import type { Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
 import { accuracyOf, relativeError } from './error.ts';
 import type { Amount, Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
 import { sumBy } from './sum-by.ts';
-import { BYTES, COUNT, type Sums, totalOf, VARIANCE, WIDTH } from './sums.ts';
+import { BYTES, COUNT, ROWS, type Sums, totalOf, UNSEEN, VARIANCE, WIDTH } from './sums.ts';
 
 /** The parts every answer has; `total` is one group of sums. */
 export function answer<R>(
@@ -37,7 +37,13 @@ export function figureOf(sums: Sums, group: number, unit: Unit): number {
 }
 
 export function errorOf(sums: Sums, group: number, unit: Unit): number | undefined {
-  return relativeError(figureOf(sums, group, unit), sums[group * WIDTH + VARIANCE]);
+  const at = group * WIDTH;
+  return relativeError({
+    value: figureOf(sums, group, unit),
+    variance: sums[at + VARIANCE],
+    unseen: sums[at + UNSEEN],
+    rows: sums[at + ROWS],
+  });
 }
 
 /** The figures of one row: a group of `sums`, its share of the one group `total`. */
@@ -70,10 +76,6 @@ function wholeOf(trace: Trace, metric: Metric): Amount {
   return whole;
 }
 
-function threadsOf(trace: Trace, process: ProcessIndex): number {
-  return trace.threads.process.reduce((count, owner) => count + Number(owner === process), 0);
-}
-
 /** What the reader of any figure of this trace must know. */
 export function traceWarnings(trace: Trace): string[] {
   return [...trace.recording.warnings, ...sourceWarnings(trace)];
@@ -87,10 +89,11 @@ function sourceWarnings(trace: Trace): string[] {
   if (![...allocationSource, ...nativeSource].some((source) => source !== 'none')) {
     warnings.push('the trace holds no allocations, so nothing can be said about who allocated');
   }
-  if (allocationSource.some((source, process) => source === 'allocation-tick' && threadsOf(trace, process) > 1)) {
+  if (allocationSource.includes('allocation-tick')) {
     warnings.push(
-      'up to .NET 9 the runtime takes every 100 KiB of all threads in turn: where several threads allocate at once, ' +
-        'types, threads and lines can be off by more than the stated error (the total is not)',
+      'the runtime told of every 100 KiB in turn and not at random (up to .NET 9, and in traces of dotnet-trace): totals ' +
+        'are right, but types, threads and lines are off where the program allocates in step with that or in several ' +
+        'threads at once, and nobody can tell how far',
     );
   }
   if (allocationSource.includes('allocation-tick-without-size')) {

@@ -23,6 +23,8 @@ interface ProcessRow {
   readonly exit: string;
   readonly allocationSource: AllocationSource;
   readonly nativeSource: NativeSource;
+  /** Nobody can tell how far the figures of its GC heap are off: events were lost, or are no random sample. */
+  readonly errorUnknown: boolean;
 }
 
 /** What a trace is, before any question about its memory. */
@@ -86,5 +88,6 @@ function processRow(trace: Trace, row: number): ProcessRow {
     exit: processes.exit[row],
     allocationSource: processes.allocationSource[row],
     nativeSource: processes.nativeSource[row],
+    errorUnknown: processes.errorUnknown[row] === 1,
   };
 }

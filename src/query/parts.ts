@@ -151,14 +151,17 @@ function countedParts(trace: Trace, view: View): Part[] {
 }
 
 /**
- * The part that tells how much of what the view counts was in memory; undefined where that is not known: for what was
- * released since, for earlier moments, and for memory of which nothing was measured.
+ * The parts that tell what the view counts of blocks that were looked at, and how much of these was in memory; undefined
+ * where that is not known: for what was released since, for earlier moments, and for memory of which nothing was measured.
  */
-export function residentPart(trace: Trace, view: View): Part | undefined {
-  const { resident } = trace.native;
+export function residentParts(trace: Trace, view: View): { measured: Part; resident: Part } | undefined {
+  const { measured, resident } = trace.native;
   const isLive = view.metric === 'live' || (view.metric === 'unreleased' && view.from <= 0);
-  if (!isLive || resident.length === 0 || view.to < lastMoment(trace)) return undefined;
-  return inRange(resident, 0, Number.POSITIVE_INFINITY, 1);
+  if (!isLive || measured.length === 0 || view.to < lastMoment(trace)) return undefined;
+  return {
+    measured: inRange(measured, 0, Number.POSITIVE_INFINITY, 1),
+    resident: inRange(resident, 0, Number.POSITIVE_INFINITY, 1),
+  };
 }
 
 function inRange(table: IndexedAllocations, from: number, to: number, sign: 1 | -1): Part {

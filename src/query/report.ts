@@ -84,6 +84,8 @@ export interface NativeFinding {
   readonly accuracy: Accuracy;
   /** Of the live bytes, those that were in memory when that was measured last; null where it was not. */
   readonly resident: number | null;
+  /** The live bytes of which `resident` is a part; the others are younger than the measurement. */
+  readonly measured: number | null;
   /** Bytes in use when recording began, see {@link Answer.before}; 0 for a process recorded from its start. */
   readonly before: number | null;
   /** Blocks freed by the very next allocation event of their thread; null where only a sample was seen. */
@@ -268,7 +270,7 @@ function nativeFindings(trace: Trace, view: View): NativeFinding[] {
         peakAt: time[peak] ?? 0,
         allocated: total,
         accuracy,
-        resident: residentOf(trace, { ...own, metric: 'live' }),
+        ...residentOf(trace, { ...own, metric: 'live' }),
         before: nativeBefore(trace, own) === null ? null : (nativeBefore(trace, own) ?? 0),
         fleetingCount: trace.processes.nativeSource[process] === 'exact' ? fleetingOf(trace, process) : null,
         view: own,
@@ -278,10 +280,10 @@ function nativeFindings(trace: Trace, view: View): NativeFinding[] {
     .sort((a, b) => b.last - a.last);
 }
 
-function residentOf(trace: Trace, view: View): number | null {
-  const { rows } = top(trace, view, 'kind');
-  const known = rows.filter((row) => row.residentBytes !== undefined);
-  return known.length === 0 ? null : known.reduce((sum, row) => sum + row.residentBytes!, 0);
+function residentOf(trace: Trace, view: View): Pick<NativeFinding, 'resident' | 'measured'> {
+  // The view holds one kind of memory.
+  const row = top(trace, view, 'kind').rows.at(0);
+  return { resident: row?.residentBytes ?? null, measured: row?.measuredBytes ?? null };
 }
 
 function fleetingOf(trace: Trace, process: ProcessIndex): number {

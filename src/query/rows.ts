@@ -34,8 +34,10 @@ export interface Row extends Amount {
   readonly totalBytes?: number;
   readonly totalCount?: number;
   readonly totalError?: number;
-  /** Native memory that is live at the end: bytes of it that were in memory when that was measured last; at most `bytes`. Absent where none of it was measured. */
+  /** Native memory that is live at the end: bytes of it that were in memory when that was measured last. Absent where none of it was measured. */
   readonly residentBytes?: number;
+  /** The bytes of which `residentBytes` is a part; what is left of `bytes` is younger, and not known to be in memory or not. */
+  readonly measuredBytes?: number;
   readonly module?: string;
   /** By function, and in trees. */
   readonly origin?: Origin;
@@ -64,6 +66,8 @@ export interface Answer<R = Row> {
    * in no row and no total. null: not known; absent where there were none, or the view's filters cannot tell.
    */
   readonly before?: number | null;
+  /** How long before the end of its process the oldest `residentBytes` were measured, ns; absent without such. */
+  readonly residentAge?: number;
   readonly rows: readonly R[];
   /** What the reader of the figures must know: losses, blind spots, filters that match nothing. */
   readonly warnings: readonly string[];

@@ -5,7 +5,7 @@ import { type Cube, cubeByStack } from './cubes.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
 import { once } from './once.ts';
-import { type Part, partsOf, residentPart } from './parts.ts';
+import { type Part, partsOf, residentParts } from './parts.ts';
 import { createRecent, type Recent } from './recent.ts';
 import type { Column, RowFilter } from './sums.ts';
 
@@ -29,10 +29,13 @@ export function select(trace: Trace, view: View): Selection {
   return { parts: parts.map((part) => selected(part, masks)), warnings };
 }
 
-/** The selection of a view's resident bytes, see {@link residentPart}. */
-export function selectResident(trace: Trace, view: View): Selection | undefined {
-  const part = residentPart(trace, view);
-  return part && { parts: [selected(part, masksOf(trace, view, []))], warnings: [] };
+/** The selections of what was measured of a view, and of what of it was in memory, see {@link residentParts}. */
+export function selectResident(trace: Trace, view: View): { measured: Selection; resident: Selection } | undefined {
+  const parts = residentParts(trace, view);
+  if (parts === undefined) return undefined;
+  const masks = masksOf(trace, view, []);
+  const selectionOf = (part: Part): Selection => ({ parts: [selected(part, masks)], warnings: [] });
+  return { measured: selectionOf(parts.measured), resident: selectionOf(parts.resident) };
 }
 
 /** Per column that the view filters: which of its values are selected, see {@link slots}. */

@@ -97,11 +97,8 @@ function errorOf(trace: Trace, { counted }: SelectedPart, unit: Unit): ErrorOf {
   return counted ? {} : { unit, unknown: threadsWithoutError(trace) };
 }
 
-/** 1 per thread of a process whose events do not tell the error; undefined when there is none. */
-function threadsWithoutError(trace: Trace): Uint8Array | undefined {
-  const { allocationSource } = trace.processes;
-  if (!allocationSource.includes('allocation-tick-without-size')) return undefined;
-  return Uint8Array.from(trace.threads.process, (process) =>
-    allocationSource[process] === 'allocation-tick-without-size' ? 1 : 0,
-  );
+/** 1 per thread of a process whose GC heap has no error that is known; undefined when there is none. */
+function threadsWithoutError({ processes: { errorUnknown }, threads }: Trace): Uint8Array | undefined {
+  if (!errorUnknown.includes(1)) return undefined;
+  return Uint8Array.from(threads.process, (process) => errorUnknown[process] ?? 0);
 }

@@ -1,17 +1,20 @@
+import { kindIndex } from '../trace/kinds.ts';
 import type { IndexedAllocations } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
 
 /**
  * Sums per group: {@link WIDTH} numbers each, side by side so that one row of allocations touches one cache line:
- * bytes, objects, variance of the unit asked for (NaN when its error is not known), rows.
+ * bytes, objects, variance of the unit asked for (NaN when its error is not known), rows, and of the unit what the rows
+ * stand for beside themselves, see `Estimate` in error.ts.
  */
 export type Sums = Float64Array;
 
-export const WIDTH = 4;
+export const WIDTH = 5;
 export const BYTES = 0;
 export const COUNT = 1;
 export const VARIANCE = 2;
 export const ROWS = 3;
+export const UNSEEN = 4;
 
 /** What allocations can be filtered and summed by: columns whose values are rows of another table. */
 export type Column = 'kind' | 'heap' | 'type' | 'thread' | 'stack';
@@ -26,11 +29,13 @@ export interface RowFilter {
   readonly counts?: (row: number) => boolean;
 }
 
-/** What the variance is of: none for what was counted; not known of threads that `unknown` marks. */
+/** What the variance is of: none for what was counted; not known of the GC heap's objects of threads that `unknown` marks. */
 export interface ErrorOf {
   readonly unit?: Unit;
   readonly unknown?: Uint8Array | undefined;
 }
+
+const GC_HEAP = kindIndex('gc-heap');
 
 /** Rows that are selected before they are added; few, so that their numbers stay in the processor's first cache. */
 const SELECTED = new Int32Array(4096);
@@ -97,7 +102,7 @@ function selectRows(
 function add(
   sums: Sums,
   column: Int32Array | Uint8Array,
-  { bytes, count, thread }: IndexedAllocations,
+  { bytes, count, thread, kind }: IndexedAllocations,
   { unit, unknown }: ErrorOf,
   sign: 1 | -1,
   rows: Int32Array | undefined,
@@ -112,9 +117,14 @@ function add(
     sums[at] += sign * b;
     sums[at + COUNT] += sign * c;
     sums[at + ROWS]++;
-    // What is subtracted adds its variance too.
-    if (c > 1 && unit !== undefined) sums[at + VARIANCE] += unit === 'bytes' ? (1 - 1 / c) * b * b : c * (c - 1);
-    if (unknown !== undefined && unknown[thread[row]] === 1) sums[at + VARIANCE] = Number.NaN;
+    if (c > 1 && unit !== undefined) {
+      const value = unit === 'bytes' ? b : c;
+      const unseen = (1 - 1 / c) * value;
+      // What is subtracted adds its variance too.
+      sums[at + VARIANCE] += unseen * value;
+      sums[at + UNSEEN] += sign > 0 ? unseen : Number.POSITIVE_INFINITY;
+    }
+    if (unknown !== undefined && unknown[thread[row]] === 1 && kind[row] === GC_HEAP) sums[at + VARIANCE] = Number.NaN;
   }
 }
 
@@ -133,6 +143,7 @@ export function addCells(
     sums[at + COUNT] += sign * cells[from + COUNT];
     sums[at + VARIANCE] += cells[from + VARIANCE];
     sums[at + ROWS] += cells[from + ROWS];
+    sums[at + UNSEEN] += sign > 0 || cells[from + VARIANCE] === 0 ? cells[from + UNSEEN] : Number.POSITIVE_INFINITY;
   }
 }
 
@@ -158,6 +169,7 @@ export function addSums(target: Sums, to: number, source: Sums, from: number): v
   target[a + COUNT] += source[b + COUNT];
   target[a + VARIANCE] += source[b + VARIANCE];
   target[a + ROWS] += source[b + ROWS];
+  target[a + UNSEEN] += source[b + UNSEEN];
 }
 
 /** The one group that all groups make together. */

@@ -8,7 +8,7 @@ import { derived } from './derived.ts';
 import { functionLabel, inclusiveByFunction, type Label } from './functions.ts';
 import { fileName, moduleOfFunction, processName, threadName } from './names.ts';
 import type { Answer, Row } from './rows.ts';
-import { type Selection, select, selectResident } from './selection.ts';
+import { processMask, type Selection, select, selectResident } from './selection.ts';
 import { sumBy, sumByStack, sumByStackGroup } from './sum-by.ts';
 import { addSums, BYTES, COUNT, ROWS, regroup, type Sums, totalOf, WIDTH } from './sums.ts';
 
@@ -64,10 +64,10 @@ function topOf(
   const total = totalOf(groups.sums);
   const ranked = rank(groups, view, order);
   const resident = residentSums(trace, view, dimension);
-  const withResident = (row: Row, of: readonly number[]): Row => {
-    const residentBytes = resident && measuredBytes(resident, of);
-    return residentBytes === undefined ? row : { ...row, residentBytes };
-  };
+  const withResident = (row: Row, of: readonly number[]): Row => ({
+    ...row,
+    ...(resident && residentOf(resident, of)),
+  });
   const found = search === '' ? ranked : ranked.filter(matching(groups, search));
   const shown = found.slice(0, limit);
   const rows = shown.map((group) => withResident(rowOf(groups, group, total, view), [group]));
@@ -77,19 +77,50 @@ function topOf(
     rows.push(withResident(otherRow(groups.sums, rest, total, view), rest));
   }
   const before = nativeBefore(trace, view);
-  return { ...answer(trace, view, total, rows, selection.warnings), ...(before !== undefined && { before }) };
+  const residentAge = rows.some((row) => row.residentBytes !== undefined) ? ageOfResident(trace, view) : undefined;
+  return {
+    ...answer(trace, view, total, rows, selection.warnings),
+    ...(before !== undefined && { before }),
+    ...(residentAge !== undefined && { residentAge }),
+  };
 }
 
-/** Bytes in memory by the groups of `dimension`; undefined where they are not known. */
-function residentSums(trace: Trace, view: View, dimension: Dimension): Sums | undefined {
-  const selection = selectResident(trace, view);
-  return selection && groupBy[dimension](trace, view, selection).sums;
+/** By the groups of a dimension: bytes that were looked at, and of these the bytes in memory. */
+interface ResidentSums {
+  readonly measured: Sums;
+  readonly resident: Sums;
 }
 
-/** Undefined where none of the groups was measured: nothing in memory is something else. */
-function measuredBytes(sums: Sums, groups: readonly number[]): number | undefined {
-  const measured = groups.filter((group) => sums[group * WIDTH + ROWS] > 0);
-  return measured.length === 0 ? undefined : measured.reduce((sum, group) => sum + sums[group * WIDTH + BYTES], 0);
+/** Undefined where nothing is known of the view. */
+function residentSums(trace: Trace, view: View, dimension: Dimension): ResidentSums | undefined {
+  const selections = selectResident(trace, view);
+  if (selections === undefined) return undefined;
+  const sumsOf = (selection: Selection) => groupBy[dimension](trace, view, selection).sums;
+  return { measured: sumsOf(selections.measured), resident: sumsOf(selections.resident) };
+}
+
+/** Nothing where none of the groups was measured: nothing in memory is something else. */
+function residentOf(
+  { measured, resident }: ResidentSums,
+  groups: readonly number[],
+): Pick<Row, 'residentBytes' | 'measuredBytes'> {
+  const known = groups.filter((group) => measured[group * WIDTH + ROWS] > 0);
+  if (known.length === 0) return {};
+  const sum = (sums: Sums) => known.reduce((total, group) => total + sums[group * WIDTH + BYTES], 0);
+  return { residentBytes: sum(resident), measuredBytes: sum(measured) };
+}
+
+/** How long before its process ended the oldest measurement of the view was made, ns. */
+function ageOfResident(trace: Trace, view: View): number {
+  const { time, thread, length } = trace.native.measured;
+  const { mask } = processMask(trace, view);
+  let age = 0;
+  for (let row = 0; row < length; row++) {
+    const process = trace.threads.process[thread[row]];
+    if (mask[process] === 1)
+      age = Math.max(age, Math.min(trace.processes.end[process], trace.recording.duration) - time[row]);
+  }
+  return age;
 }
 
 const groupBy: Record<Dimension, (trace: Trace, view: View, selection: Selection) => Groups> = {

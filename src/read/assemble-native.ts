@@ -4,7 +4,7 @@ import { type AllocationTable, NONE, type ProcessIndex } from '../trace/tables.t
 import type { AgentCapture } from './agent/capture.ts';
 import { type CountedRows, countNative, type LiveSeries, liveByCounts, liveBySamples } from './agent/counts.ts';
 import type { Looks } from './agent/looks.ts';
-import type { Residency } from './agent/resident.ts';
+import { type Residency, residentRows } from './agent/resident.ts';
 import { createStackNames, type StackNames } from './stack-names.ts';
 
 /** What the agent recorded in one image of a process, and the recorder's looks at its counters. */
@@ -47,7 +47,11 @@ export function addNative(
     if (counts[table].length > 0) builder.native(table, countedTable(place, counts[table]));
   }
   const samples = sampledTable(place);
-  if (residency !== undefined) builder.native('resident', residentTable(place, residency, samples));
+  if (residency !== undefined) {
+    const { measured, resident } = residentRows(capture, residency, samples);
+    builder.native('measured', countedTable(place, measured));
+    builder.native('resident', countedTable(place, resident));
+  }
   if (samples.length > 0) builder.allocations(samples);
   const live = capture.mode === 'exact' ? liveByCounts(capture, counts) : liveBySamples(capture, samples.bytes);
   addSeries(target, live);
@@ -85,40 +89,6 @@ function countedTable(place: Place, rows: CountedRows): AllocationTable {
   };
   for (let row = 0; row < rows.length; row++) setPlace(place, table, row, rows.site[row]);
   return table;
-}
-
-/** What was in memory of the blocks of a site can be freed since: never more than the site has left at the end. */
-function residentTable(
-  place: Place,
-  { time, site, blocks, bytes }: Residency,
-  samples: AllocationTable,
-): AllocationTable {
-  const left = leftBySite(place.capture, samples);
-  const known = Array.from(site, (_, row) => row).filter((row) => left.count[site[row]] > 0);
-  return countedTable(place, {
-    length: known.length,
-    time: new Float64Array(known.length).fill(time),
-    site: Int32Array.from(known, (row) => site[row]),
-    bytes: Float64Array.from(known, (row) => Math.min(bytes[row], left.bytes[site[row]])),
-    count: Float64Array.from(known, (row) => Math.min(blocks[row], left.count[site[row]])),
-  });
-}
-
-/** Blocks of each site that live at the end: by its counters, or by its samples and what these stand for. */
-function leftBySite({ mode, sites, samples }: AgentCapture, { bytes, count }: AllocationTable) {
-  if (mode === 'exact') {
-    return {
-      bytes: sites.allocatedBytes.map((allocated, site) => allocated - sites.freedBytes[site]),
-      count: sites.allocatedCount.map((allocated, site) => allocated - sites.freedCount[site]),
-    };
-  }
-  const left = { bytes: new Float64Array(sites.length), count: new Float64Array(sites.length) };
-  for (let row = 0; row < samples.length; row++) {
-    if (samples.released[row] !== Number.POSITIVE_INFINITY) continue;
-    left.bytes[samples.site[row]] += bytes[row];
-    left.count[samples.site[row]] += count[row];
-  }
-  return left;
 }
 
 /** A sample stands for 1/p blocks of its size, p = 1 − exp(−size / mean) (Poisson sampling by bytes). */

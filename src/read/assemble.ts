@@ -84,7 +84,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
     events: facts.events,
     eventsLost: facts.eventsLost,
     ...totals,
-    samplingMeanBytes: SAMPLING_MEAN_BYTES,
+    samplingMeanBytes: processes.some(isSampled) ? SAMPLING_MEAN_BYTES : 0,
     ...(facts.preview && { preview: true }),
     warnings: [...facts.warnings, ...unresolvedWarning(totals)],
   });
@@ -113,8 +113,18 @@ function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: Process
     exit: input.exit,
     allocationSource: input.capture?.allocationSource ?? 'none',
     nativeSource: input.native.at(-1)?.capture.mode ?? 'none',
+    errorUnknown: input.capture !== undefined && !hasError(input.capture),
     nativeBefore: input.native.at(-1)?.capture.beforeBytes ?? 0,
   });
+}
+
+function isSampled({ capture }: ProcessInput): boolean {
+  return capture !== undefined && capture.allocationSource !== 'exact' && capture.allocationSource !== 'none';
+}
+
+/** Ticks come in a fixed stride, which the program can be in step with; of what was lost nobody knows how much it was. */
+function hasError({ allocationSource, isWhole }: ProcessCapture): boolean {
+  return isWhole && (allocationSource === 'exact' || allocationSource === 'allocation-sampled');
 }
 
 /** Makes the columns of the capture those of the model. */

@@ -35,6 +35,7 @@ interface ProcessRow {
   exit: string;
   allocationSource: AllocationSource;
   nativeSource: NativeSource;
+  errorUnknown: boolean;
   nativeBefore: number;
 }
 
@@ -129,6 +130,7 @@ export function createTraceBuilder(): TraceBuilder {
     released: [],
     unreleased: [],
     fleeting: [],
+    measured: [],
     resident: [],
     peak: [],
   };
@@ -261,6 +263,7 @@ export function createTraceBuilder(): TraceBuilder {
           released: indexed(joinAllocations(native.released)),
           unreleased: indexed(joinAllocations(native.unreleased)),
           fleeting: indexed(joinAllocations(native.fleeting)),
+          measured: indexed(joinAllocations(native.measured)),
           resident: indexed(joinAllocations(native.resident)),
           peak: indexed(joinAllocations(native.peak)),
         },
@@ -284,6 +287,7 @@ function finishProcesses(rows: readonly ProcessRow[]): Trace['processes'] {
     exit: rows.map((row) => row.exit),
     allocationSource: rows.map((row) => row.allocationSource),
     nativeSource: rows.map((row) => row.nativeSource),
+    errorUnknown: Uint8Array.from(rows, (row) => Number(row.errorUnknown)),
     nativeBefore: Float64Array.from(rows, (row) => row.nativeBefore),
   };
 }

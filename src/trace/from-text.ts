@@ -23,6 +23,7 @@ import {
  * rss  0.1s=1000  0.2s=2000
  * native  0.2s  worker  4096 x1                    app!Main > libleak.so!leak (leak.c:8)
  * process  101  attached  exact  before=4096       # bytes of the native heap in use when recording began; NaN: not known
+ * process  102  gaps  exact  lost                  # events of it were lost
  * native-allocated  0.2s  worker  4096 x3          app!Main > libleak.so!leak (leak.c:8)    # also -released, …
  * mapped-allocated  0.2s  worker  8192 x1          app!Main > libleak.so!map
  * ```
@@ -47,7 +48,13 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     if (!threads.has(key)) threads.set(key, threads.size + 1);
     return builder.thread(process, threads.get(key) as number, name);
   };
-  const newProcess = (pid: number, name: string, allocationSource: AllocationSource, nativeBefore: number): void => {
+  const newProcess = (
+    pid: number,
+    name: string,
+    allocationSource: AllocationSource,
+    nativeBefore: number,
+    lost: boolean,
+  ): void => {
     process = builder.process({
       pid,
       parent: process,
@@ -59,6 +66,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
       exit: '',
       allocationSource,
       nativeSource: 'none',
+      errorUnknown: lost || allocationSource.startsWith('allocation-tick'),
       nativeBefore,
     });
   };
@@ -68,11 +76,12 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     if (line === '' || line.startsWith('#')) continue;
     const cells = line.split(/\s{2,}/);
     if (cells[0] === 'process') {
-      const before = Number(cells[4]?.replace('before=', '') ?? 0);
-      newProcess(Number(cells[1]), cells[2], (cells[3] ?? 'exact') as AllocationSource, before);
+      const before = cells.find((cell) => cell.startsWith('before='))?.replace('before=', '') ?? 0;
+      const source = (cells[3] ?? 'exact') as AllocationSource;
+      newProcess(Number(cells[1]), cells[2], source, Number(before), cells.includes('lost'));
       continue;
     }
-    if (process === NONE) newProcess(1, 'test', 'exact', 0);
+    if (process === NONE) newProcess(1, 'test', 'exact', 0, false);
     if (cells[0] === 'gc') {
       addGc(builder, process, cells.slice(1), seen);
     } else if (cells[0] === 'rss') {
@@ -131,7 +140,7 @@ function countedColumns(
   name: string,
   line: string,
 ): AllocationColumns {
-  if (!['allocated', 'released', 'unreleased', 'fleeting', 'resident', 'peak'].includes(name))
+  if (!['allocated', 'released', 'unreleased', 'fleeting', 'measured', 'resident', 'peak'].includes(name))
     throw new Error(`no such table: "${line}"`);
   const table = name as keyof NativeTables;
   const columns = all.get(table) ?? createAllocationColumns();

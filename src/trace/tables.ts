@@ -20,7 +20,7 @@ export type GcIndex = number;
  * How a process's allocations were observed, which decides what may be said about their error.
  * - `exact`: every allocation was seen.
  * - `allocation-sampled`: the runtime's randomized sampling (.NET 10 on): unbiased, the error is known.
- * - `allocation-tick`: one event per ~100 KiB (up to .NET 9): fixed stride, the error supposes no periodic pattern.
+ * - `allocation-tick`: one event per ~100 KiB (up to .NET 9): fixed stride, no error.
  * - `allocation-tick-without-size`: ticks that carry no object size (before .NET 6): counts are ticks, no error.
  * - `none`: no allocation events were collected.
  */
@@ -53,6 +53,11 @@ interface ProcessTable {
   readonly exit: readonly string[];
   readonly allocationSource: readonly AllocationSource[];
   readonly nativeSource: readonly NativeSource[];
+  /**
+   * 1: nobody can tell how far figures of its GC heap are off, because events were lost or are no random sample. They are
+   * neither exact nor have an error.
+   */
+  readonly errorUnknown: Uint8Array;
   /**
    * Bytes of the native heap in use when recording began: blocks from before an attach, of which nothing else is known. By
    * the C library's own count, with what it adds to each block; NaN where it does not count, 0 where there were none.
@@ -174,10 +179,9 @@ export interface NativeTables {
   readonly unreleased: IndexedAllocations;
   /** Of `released`, the blocks freed by the very next allocation event of their thread. Counts only: `bytes` are 0. */
   readonly fleeting: IndexedAllocations;
-  /**
-   * Of what is live at the end, the bytes that were in memory at `time`, shortly before: a block never written is in none.
-   * Blocks younger than that are not in here.
-   */
+  /** Of what is live at the end, the blocks that were looked at at `time`, shortly before; younger ones are not in here. */
+  readonly measured: IndexedAllocations;
+  /** Of `measured`, the bytes that were in memory then: of a block never written there are none. */
   readonly resident: IndexedAllocations;
   /** What a stack held when the native heap of its process was at its highest, at `time`. */
   readonly peak: IndexedAllocations;

@@ -12,7 +12,7 @@ import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../trace/k
 import { plural } from '../trace/plural.ts';
 import type { Dimension, Metric, Unit, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
-import { accuracyText, beforeText, rowName } from './rows.ts';
+import { accuracyText, beforeText, residentText, rowName } from './rows.ts';
 
 /** A part of the report: a title and its sentences. */
 export interface Section {
@@ -61,7 +61,7 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
     };
   };
   return [
-    cut('How it grew', findingsOf(answers[0], 'resident').map(say(residentText))),
+    cut('How it grew', findingsOf(answers[0], 'resident').map(say(residentSetText))),
     ...answers.flatMap((answer) => [
       who(answer),
       cut('What the GC says', findingsOf(answer, 'heap').map(say(heapText))),
@@ -128,13 +128,16 @@ function nativeText({
   accuracy,
   fleetingCount,
   resident,
+  measured,
   before,
 }: NativeFinding): string {
   const fleeting =
     fleetingCount === null || allocated.count === 0
       ? ''
       : `, ${formatShare(fleetingCount / allocated.count)} of them freed at once`;
-  const inMemory = resident === null ? '' : ` (${formatBytes(resident)} of it in memory)`;
+  const residentBytes =
+    resident === null ? '' : residentText({ bytes: last, residentBytes: resident, measuredBytes: measured ?? 0 });
+  const inMemory = residentBytes === '' ? '' : ` (${residentBytes} of it in memory)`;
   return (
     `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
     `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
@@ -142,7 +145,7 @@ function nativeText({
   );
 }
 
-function residentText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
+function residentSetText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
   const course = `${process}: resident set ${last > first ? 'grew' : 'went'} from ${formatBytes(first)} at ${formatTime(from)}`;
   if (formatBytes(peak) === formatBytes(last))
     return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;

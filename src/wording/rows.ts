@@ -3,7 +3,7 @@ import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.t
 import { plural } from '../trace/plural.ts';
 import { printable } from '../trace/printable.ts';
 import type { Dimension } from '../trace/view.ts';
-import { formatBytes, formatCount, formatError } from './figures.ts';
+import { formatBytes, formatCount, formatError, formatTime } from './figures.ts';
 
 /** Shown where an answer has no rows. */
 export const NOTHING = 'Nothing was allocated in this view.';
@@ -42,4 +42,22 @@ export function rowName(row: Row, dimension: Dimension): string {
 export function beforeText(bytes: number | null): string {
   if (bytes === null) return 'How much of the native heap was in use before recording began is not known.';
   return `Before recording began ${formatBytes(bytes)} of the native heap were in use, as the C library counts them; nothing else is known of them.`;
+}
+
+/** What of a row was in memory: "30.0 MiB", "≥ 30.0 MiB" where a part of the row is younger than the measurement; empty: not measured. */
+export function residentText(row: Pick<Row, 'bytes' | 'residentBytes' | 'measuredBytes'>): string {
+  if (row.residentBytes === undefined) return '';
+  return `${isMeasuredInPart(row) ? '≥ ' : ''}${formatBytes(row.residentBytes)}`;
+}
+
+function isMeasuredInPart({ bytes, measuredBytes }: Pick<Row, 'bytes' | 'measuredBytes'>): boolean {
+  return measuredBytes !== undefined && measuredBytes < bytes && formatBytes(measuredBytes) !== formatBytes(bytes);
+}
+
+/** When what is in memory was measured, of an answer with `residentAge`. */
+export function residentAgeText({ rows, residentAge = 0 }: Pick<Answer, 'rows' | 'residentAge'>): string {
+  const measured = `Resident was measured ${formatTime(residentAge)} before the end`;
+  return rows.some(isMeasuredInPart)
+    ? `${measured}; where it reads ≥, the rest of the row is younger or was not looked at: it may be in memory or not.`
+    : `${measured}.`;
 }

@@ -20,31 +20,31 @@ describe('top', () => {
   test('without --by prints a few rows of each filter', async () => {
     const { out } = await runOn(shop(), topCommand, [], 80);
     expect(out).toMatchInlineSnapshot(`
-      "all 201 MiB · allocated · sampled ±0.5 %
+      "all 201 MiB · allocated · sampled ±0.6 %
 
         Bytes  Share               Error  Objects  Kind
-      201 MiB  100 %  ██████████  ±0.5 %   13.3 k  .NET memory allocations
+      201 MiB  100 %  ██████████  ±0.6 %   13.3 k  .NET memory allocations
 
         Bytes   Share               Error  Objects  Heap
       200 MiB  99.6 %  ██████████   exact        2  large object heap (LOH)
-      800 KiB   0.4 %              ±236 %   13.3 k  small object heap (SOH)
+      800 KiB   0.4 %              ±168 %   13.3 k  small object heap (SOH)
 
         Bytes   Share               Error  Objects  Type
       200 MiB  99.6 %  ██████████   exact        2  System.Byte[]
-      600 KiB   0.3 %              ±349 %   4.80 k  System.String
-      200 KiB  <0.1 %              ±261 %   8.53 k  System.Object
+      600 KiB   0.3 %              ±242 %   4.80 k  System.String
+      200 KiB  <0.1 %              ±184 %   8.53 k  System.Object
 
         Bytes   Share               Error  Objects  Thread
       200 MiB  99.6 %  ██████████   exact        2  loader (1)
-      700 KiB   0.3 %              ±281 %   9.07 k  worker (2)
-      100 KiB  <0.1 %              ±456 %   4.27 k  timer (3)
+      700 KiB   0.3 %              ±198 %   9.07 k  worker (2)
+      100 KiB  <0.1 %              ±311 %   4.27 k  timer (3)
 
           Own   Share   Error    Total  Objects  Function
       200 MiB  99.6 %   exact  200 MiB        2  Shop.Program.LoadCustomerAttachments
-      500 KiB   0.2 %  ±456 %  500 KiB   4.00 k  System.String.Concat
-      100 KiB  <0.1 %  ±456 %  600 KiB      800  Shop.Report.Print
-      100 KiB  <0.1 %  ±456 %  100 KiB   4.27 k  System.Threading.Timer.Fire
-      100 KiB  <0.1 %  ±456 %            4.27 k  other (2 more)
+      500 KiB   0.2 %  ±311 %  500 KiB   4.00 k  System.String.Concat
+      100 KiB  <0.1 %  ±311 %  600 KiB      800  Shop.Report.Print
+      100 KiB  <0.1 %  ±311 %  100 KiB   4.27 k  System.Threading.Timer.Fire
+      100 KiB  <0.1 %  ±311 %            4.27 k  other (2 more)
       "
     `);
   });
@@ -52,12 +52,12 @@ describe('top', () => {
   test('by function in a wide terminal has bars and modules', async () => {
     const { out } = await runOn(shop(), topCommand, ['--by', 'function', '--limit', '2'], 140);
     expect(out).toMatchInlineSnapshot(`
-      "all 201 MiB · allocated · sampled ±0.5 %
+      "all 201 MiB · allocated · sampled ±0.6 %
 
           Own   Share               Error    Total  Objects  Function                              Module
       200 MiB  99.6 %  ██████████   exact  200 MiB        2  Shop.Program.LoadCustomerAttachments  app
-      500 KiB   0.2 %              ±456 %  500 KiB   4.00 k  System.String.Concat                  System.Private.CoreLib
-      300 KiB   0.1 %              ±192 %            9.33 k  other (4 more)
+      500 KiB   0.2 %              ±311 %  500 KiB   4.00 k  System.String.Concat                  System.Private.CoreLib
+      300 KiB   0.1 %              ±139 %            9.33 k  other (4 more)
       "
     `);
   });
@@ -65,14 +65,14 @@ describe('top', () => {
   test('cuts long names in the middle to fit a narrow terminal', async () => {
     const { out } = await runOn(shop(), topCommand, ['--by', 'line', '--hide-system'], 70);
     expect(out).toMatchInlineSnapshot(`
-      "all 201 MiB · allocated · sampled ±0.5 %
+      "all 201 MiB · allocated · sampled ±0.6 %
 
         Bytes   Share   Error  Objects  Line              Function
       200 MiB  99.6 %   exact        2  Program.cs:27     Shop.Pro…tachments
-      500 KiB   0.2 %  ±456 %   4.00 k  Report.cs:5       Shop.Report.Print
-      100 KiB  <0.1 %  ±456 %      800  Report.cs:6       Shop.Report.Print
-      100 KiB  <0.1 %  ±456 %   4.27 k  [no source line]
-      100 KiB  <0.1 %  ±456 %   4.27 k  [no stack]
+      500 KiB   0.2 %  ±311 %   4.00 k  Report.cs:5       Shop.Report.Print
+      100 KiB  <0.1 %  ±311 %      800  Report.cs:6       Shop.Report.Print
+      100 KiB  <0.1 %  ±311 %   4.27 k  [no source line]
+      100 KiB  <0.1 %  ±311 %   4.27 k  [no stack]
       "
     `);
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(70);
@@ -86,11 +86,11 @@ describe('top', () => {
       80,
     );
     expect(out).toMatchInlineSnapshot(`
-      "shown 4.80 k objects of 13.3 k objects · allocated · sampled ±349 %
+      "shown 4.80 k objects of 13.3 k objects · allocated · sampled ±242 %
 
       Objects   Share   Error    Bytes  Line         Function
-       4.00 k  83.3 %  ±456 %  500 KiB  Report.cs:5  Shop.Report.Print
-          800  16.7 %  ±456 %  100 KiB  Report.cs:6  Shop.Report.Print
+       4.00 k  83.3 %  ±311 %  500 KiB  Report.cs:5  Shop.Report.Print
+          800  16.7 %  ±311 %  100 KiB  Report.cs:6  Shop.Report.Print
       "
     `);
   });
@@ -139,30 +139,30 @@ describe('top', () => {
 describe('tree', () => {
   test('indents where it branches and marks the hot path', async () => {
     expect((await runOn(shop(), treeCommand, [], 80)).out).toMatchInlineSnapshot(`
-      "all 201 MiB · allocated · sampled ±0.5 %
+      "all 201 MiB · allocated · sampled ±0.6 %
 
         Total   Share   Error      Own    Function
-      201 MiB  99.9 %  ±0.5 %           ▶ Shop.Program.Main
+      201 MiB  99.9 %  ±0.6 %           ▶ Shop.Program.Main
       200 MiB  99.6 %   exact  200 MiB  ▶   Shop.Program.LoadCustomerAttachments
-      600 KiB   0.3 %  ±349 %  100 KiB      Shop.Report.Print
-      500 KiB   0.2 %  ±456 %  500 KiB      └ System.String.Concat
-      100 KiB  <0.1 %  ±456 %  100 KiB    [no stack]
-      100 KiB  <0.1 %  ±456 %  100 KiB    System.Threading.Timer.Fire
+      600 KiB   0.3 %  ±242 %  100 KiB      Shop.Report.Print
+      500 KiB   0.2 %  ±311 %  500 KiB      └ System.String.Concat
+      100 KiB  <0.1 %  ±311 %  100 KiB    [no stack]
+      100 KiB  <0.1 %  ±311 %  100 KiB    System.Threading.Timer.Fire
       "
     `);
   });
 
   test('--callers starts at the allocating functions', async () => {
     expect((await runOn(shop(), treeCommand, ['--callers', '--limit', '4'], 80)).out).toMatchInlineSnapshot(`
-      "all 201 MiB · allocated · sampled ±0.5 % · callers below what they called
+      "all 201 MiB · allocated · sampled ±0.6 % · callers below what they called
 
         Total   Share   Error      Own    Function
       200 MiB  99.6 %   exact           ▶ Shop.Program.LoadCustomerAttachments
       200 MiB  99.6 %   exact  200 MiB  ▶ └ Shop.Program.Main
-      500 KiB   0.2 %  ±456 %             System.String.Concat
-      500 KiB   0.2 %  ±456 %             └ Shop.Report.Print
-      500 KiB   0.2 %  ±456 %             └ other (1 more)
-      300 KiB   0.1 %  ±192 %             other (3 more)
+      500 KiB   0.2 %  ±311 %             System.String.Concat
+      500 KiB   0.2 %  ±311 %             └ Shop.Report.Print
+      500 KiB   0.2 %  ±311 %             └ other (1 more)
+      300 KiB   0.1 %  ±139 %             other (3 more)
       "
     `);
   });
@@ -288,7 +288,7 @@ test('heap prints the generations after the last collection and a list of them',
 test('timeline fits the terminal', async () => {
   const { out } = await runOn(shop(), timelineCommand, [], 70);
   expect(out).toMatchInlineSnapshot(`
-    "all 201 MiB · allocated · sampled ±0.5 %
+    "all 201 MiB · allocated · sampled ±0.6 %
 
     resident set    ▂▂▂▂▂▂▂▂▂▂▂▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅▅█  240 MiB at most
     GC committed                ▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄▄████  200 MiB at most
@@ -308,7 +308,7 @@ test('report tells the story and what to run next', async () => {
       shop (100): resident set grew from 20.0 MiB at 100 ms to 240 MiB at 1.30 s, its highest.
 
     .NET memory: who allocated
-      201 MiB allocated in 13.3 k objects (sampled ±0.5 %), 154 MiB/s on average.
+      201 MiB allocated in 13.3 k objects (sampled ±0.6 %), 154 MiB/s on average.
       Heap:     large object heap (LOH) 99.6 % (200 MiB, exact)
       Type:     System.Byte[] 100 % (200 MiB, exact)
       Thread:   loader (1) 100 % (200 MiB, exact)

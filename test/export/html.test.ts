@@ -37,6 +37,7 @@ process  7  server  allocation-sampled
 native-allocated  0.3s  worker  33554432 x8  app!Server.Main (/src/Main.cs:3) > libleak.so!leak (/src/leak.c:8)
 native-allocated  0.6s  io  16777216 x4  libio.so!buffer (/src/io.c:2)
 native-released  0.7s  io  8388608 x2  libio.so!buffer (/src/io.c:2)
+native-measured  0.8s  worker  4096 x1  app!Server.Main (/src/Main.cs:3) > libleak.so!leak (/src/leak.c:8)
 native-resident  0.8s  worker  4096 x1  app!Server.Main (/src/Main.cs:3) > libleak.so!leak (/src/leak.c:8)
 gc  1  0.4s  0.41s  gen1  gen0=4096/1024  gen1=65536/0
 rss  0.1s=20971520  0.5s=45829120  1s=61658240

@@ -5,6 +5,7 @@ import { top } from '../../src/query/top.ts';
 import { tree } from '../../src/query/tree.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
 import { DEFAULT_VIEW, type Metric, type View } from '../../src/trace/view.ts';
+import { residentAgeText, residentText } from '../../src/wording/rows.ts';
 
 const NATIVE: View = { ...DEFAULT_VIEW, kinds: ['native-heap'] };
 
@@ -51,17 +52,25 @@ process  100  server  none
 native-allocated  1s  main  300 x3  server!main > server!written
 native-allocated  1s  main  200 x2  server!main > server!untouched
 native-allocated  2s  main  100 x1  server!main > server!young
+native-measured   1s  main  300 x3  server!main > server!written
+native-measured   1s  main  200 x2  server!main > server!untouched
 native-resident   1s  main  250 x3  server!main > server!written
 native-resident   1s  main  0 x2    server!main > server!untouched
 `);
-  const { rows } = top(trace, { ...NATIVE, metric: 'unreleased' }, 'function', 3);
-  expect(rows.map((row) => [row.name, row.residentBytes])).toEqual([
-    ['written', 250],
-    ['untouched', 0],
-    ['young', undefined],
-    ['other', undefined],
+  const answer = top(trace, { ...NATIVE, metric: 'unreleased' }, 'function', 3);
+  expect(answer.rows.map((row) => [row.name, row.residentBytes, row.measuredBytes, residentText(row)])).toEqual([
+    ['written', 250, 300, '250 B'],
+    ['untouched', 0, 200, '0 B'],
+    ['young', undefined, undefined, ''],
+    ['other', undefined, undefined, ''],
   ]);
-  expect(top(trace, { ...NATIVE, metric: 'unreleased' }, 'kind').rows[0].residentBytes).toBe(250);
+  expect(answer.residentAge).toBe(1e9);
+  expect(residentAgeText(answer)).toBe('Resident was measured 1.00 s before the end.');
+  const all = top(trace, { ...NATIVE, metric: 'unreleased' }, 'kind');
+  expect(all.rows[0]).toMatchObject({ bytes: 600, residentBytes: 250, measuredBytes: 500 });
+  expect(residentText(all.rows[0])).toBe('≥ 250 B');
+  expect(residentAgeText(all)).toMatch(/where it reads ≥/);
+  expect(top(trace, { ...NATIVE, metric: 'allocated' }, 'kind').residentAge).toBeUndefined();
 });
 
 test('ranges: what can be known from counters is answered, what cannot is refused', () => {

@@ -2,7 +2,7 @@ import type { Facts } from '../../query/facts.ts';
 import { KIND_LABELS } from '../../trace/kinds.ts';
 import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
-import { framesText, MANAGED_SOURCES, NATIVE_SOURCES } from '../../wording/recording.ts';
+import { framesText, managedSourceText, NATIVE_SOURCES } from '../../wording/recording.ts';
 import { nameOf } from './figures.ts';
 import { clipped, type Html, html } from './markup.ts';
 
@@ -19,7 +19,7 @@ export function recordingOf({ recording, processes, kinds, counts }: Facts): Htm
 <dl class="facts">
 ${fact('made by', madeBy)}
 ${fact('kinds of memory', kinds.map((kind) => KIND_LABELS[kind]).join(', ') || 'none')}
-${fact('mean between samples', samples)}
+${fact('mean between managed samples', samples)}
 ${fact('runtime events', `${formatCount(recording.events)} read, ${formatCount(recording.eventsLost)} lost`)}
 ${fact('managed frames', framesText(recording.frames, recording.framesUnresolved))}
 ${fact('native frames', framesText(recording.nativeFrames, recording.nativeFramesUnresolved))}
@@ -43,7 +43,7 @@ function processOf(one: Process): Html {
 ${fact('command line', clipped(one.commandLine, COMMAND_LINE) || 'not known')}
 ${fact('runtime', one.runtime || 'none known')}
 ${fact('observed', `${formatTime(one.start)} to ${end}${one.exit === '' ? '' : `, ${one.exit}`}`)}
-${fact('managed memory', MANAGED_SOURCES[one.allocationSource])}
+${fact('managed memory', managedSourceText(one))}
 ${fact('native memory', NATIVE_SOURCES[one.nativeSource])}
 </dl>`;
 }

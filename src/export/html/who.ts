@@ -3,7 +3,7 @@ import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { Dimension, View } from '../../trace/view.ts';
 import { formatError } from '../../wording/figures.ts';
-import { headline, NOTHING, rowName } from '../../wording/rows.ts';
+import { headline, NOTHING, residentAgeText, residentText, rowName } from '../../wording/rows.ts';
 import { breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -26,7 +26,8 @@ export function whoOf(trace: Trace, view: View): Html {
   const tables = (Object.keys(TITLES) as Dimension[])
     .map((dimension) => ({ dimension, answer: top(trace, view, dimension, ROWS) }))
     .filter(({ dimension, answer }) => tells(dimension, answer.rows));
-  return html`<p class="dim">${headline(all)}. Rows and “other” add up to the total.</p>
+  const age = all.residentAge === undefined ? '' : ` ${residentAgeText(all)}`;
+  return html`<p class="dim">${headline(all)}. Rows and “other” add up to the total.${age}</p>
 <div class="tables">${tables.map(({ dimension, answer }) => tableOf(answer, dimension))}</div>`;
 }
 
@@ -46,7 +47,7 @@ function tableOf(answer: Answer, dimension: Dimension): Html {
     bytes ? bytesCell(of.bytes) : countCell(of.count);
   const row = (one: Row) => html`<tr${one.other && html` class="other"`}>${nameCell(one, dimension)}
 ${figure(one)}${shareCell(one.share)}
-${sampled && html`<td class="n">${errorText(one)}</td>`}${resident && bytesCell(one.residentBytes ?? 0)}
+${sampled && html`<td class="n">${errorText(one)}</td>`}${resident && html`<td class="n">${residentText(one)}</td>`}
 ${byFunction && totalCell(one, figure)}${bytes ? countCell(one.count) : bytesCell(one.bytes)}</tr>`;
   const table = html`<table class="rows">
 <caption>By ${TITLES[dimension]?.toLowerCase()}</caption>

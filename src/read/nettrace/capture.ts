@@ -39,6 +39,8 @@ export interface ProcessCapture {
   readonly runtime: string;
   readonly commandLine: string;
   readonly allocationSource: AllocationSource;
+  /** No event of the streams that tell of its allocations was lost, and they were read up to their end marks. */
+  readonly isWhole: boolean;
   readonly allocations: RawAllocations;
   readonly stacks: RawStacks;
   /** Types by the runtime's own name and handle. Nested types come without their outer types, so names may repeat. */

@@ -32,6 +32,7 @@ function mergeParts(parts: readonly ProcessCapture[]): ProcessCapture {
     runtime: firstText((part) => part.runtime),
     commandLine: firstText((part) => part.commandLine),
     allocationSource: best.allocationSource,
+    isWhole: counted.every((part) => part.isWhole),
     ...(counted.length === 1 ? tablesOf(best) : mergeTables(counted)),
     code: mergeCode(parts.map((part) => part.code)),
     modules: mergeModules(parts.map((part) => part.modules)),

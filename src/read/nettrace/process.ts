@@ -19,7 +19,7 @@ export interface ProcessState {
   nameThread(osId: number, name: string): void;
   /** Row of the event's stack, NONE without one. */
   stack(event: StreamEvent): number;
-  finish(stacks: RawStacks): ProcessCapture;
+  finish(stacks: RawStacks, isWhole: boolean): ProcessCapture;
 }
 
 export function createProcessState(pid: number, stacks: Stacks): ProcessState {
@@ -58,12 +58,13 @@ export function createProcessState(pid: number, stacks: Stacks): ProcessState {
       if (event.stackTo > event.stackFrom) return stacks.intern(event.view, event.stackFrom, event.stackTo);
       return stacks.rowOf(event.stackId);
     },
-    finish(rawStacks) {
+    finish(rawStacks, isWhole) {
       return {
         pid,
         runtime: this.runtime,
         commandLine: this.commandLine,
         allocationSource: allocations.source,
+        isWhole,
         ...allocations.finish(),
         stacks: rawStacks,
         threads,

@@ -16,7 +16,7 @@ import {
 import { encodeLook, type SiteGrowth } from '../../read/agent/looks.ts';
 import type { Residency } from '../../read/agent/resident.ts';
 import { openAgentFile } from './agent-file.ts';
-import { measureResidency } from './residency.ts';
+import { measureResidency, openPagemap } from './residency.ts';
 
 /** A process as its agent knows it. */
 export interface AgentProcess {
@@ -48,7 +48,7 @@ export interface AgentCounters {
   readonly peakBytes: number;
   /** Reads what changed since the look before and begins a new tick; returns the look in its saved form. */
   look(now: number): Uint8Array;
-  /** How much of the live blocks is in memory; undefined when that cannot be seen. */
+  /** How much of the live blocks is in memory; undefined when that cannot be seen, as at the end of the process. */
   residency(now: number): Residency | undefined;
   /** The agent has ended its recording. */
   readonly stopped: boolean;
@@ -94,6 +94,8 @@ export function openAgentCounters(
   const found = find(inside);
   const { pid, parentPid } = found ?? inside;
   let tick = header.readUInt32LE(HEADER.tick);
+  /** Of the process's pages: opened when they are first looked at, null when they cannot be. */
+  let pagemap: number | null | undefined;
   /** Per site: allocated bytes, count, freed bytes, count of the look before. */
   let known = new Float64Array(0);
   const block = Buffer.alloc(BLOCK_ROWS * ROW_BYTES.counters);
@@ -173,12 +175,18 @@ export function openAgentCounters(
     },
     residency(now) {
       if (found === undefined) return undefined;
+      if (pagemap === undefined) pagemap = openPagemap(file, pid) ?? null;
+      if (pagemap === null) return undefined;
       readHeader();
       const mode = header.readUInt32LE(HEADER.mode) === MODE_EXACT ? 'exact' : 'sampled';
-      return measureResidency(file, pid, mode, section(mode === 'exact' ? 'blocks' : 'samples'), now);
+      const rows = section(mode === 'exact' ? 'blocks' : 'samples');
+      return measureResidency(file, pagemap, mode, rows, { time: now, tick });
     },
     askToStop: () => writeNumber(HEADER.stop, 1),
-    close: () => closeSync(file),
+    close() {
+      closeSync(file);
+      if (typeof pagemap === 'number') closeSync(pagemap);
+    },
   };
 }
 

@@ -37,7 +37,7 @@ export interface NativeLooker {
 
 const INTERVAL = 100;
 /** How often to measure what is resident, ms. */
-const RESIDENCY_INTERVAL = 500;
+const RESIDENCY_INTERVAL = 200;
 /** How often to look for processes without an agent, ms. */
 const SEARCH_INTERVAL = 1_000;
 /** Looks may take at most this part of a core. */

@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useCallback } from 'preact/hooks';
 import type { Answer, Row } from '../../query/rows.ts';
+import { residentAgeText, residentText } from '../../wording/rows.ts';
 import { ask, useAnswer } from '../answers.ts';
 import { qualifiedRow } from '../functions.ts';
 import { go, place, view } from '../place.ts';
@@ -120,10 +121,9 @@ function columnsOf(answer: Answer, by: 'function' | 'line'): Column<Row>[] {
             title: 'Resident',
             width: '5.6em',
             number: true,
-            text: (row: Row) =>
-              row.residentBytes === undefined ? '' : figureText('bytes', { bytes: row.residentBytes, count: 0 }),
+            text: residentText,
             value: (row: Row) => row.residentBytes,
-            hint: () => 'of what is live, the bytes that were in memory when that was measured last',
+            hint: () => residentAgeText(answer),
           },
         ]
       : []),

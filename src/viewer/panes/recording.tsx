@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import { KIND_LABELS } from '../../trace/kinds.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
-import { framesText, MANAGED_SOURCES, NATIVE_SOURCES } from '../../wording/recording.ts';
+import { framesText, managedSourceText, NATIVE_SOURCES } from '../../wording/recording.ts';
 import { useAnswer } from '../answers.ts';
 import { view } from '../place.ts';
 import { serverVersion } from '../traces.ts';
@@ -35,7 +35,7 @@ export function Recording(): JSX.Element {
           <Fact name="began">{new Date(recording.startedAt).toLocaleString()}</Fact>
           <Fact name="lasted">{formatTime(recording.duration)}</Fact>
           <Fact name="kinds of memory">{kinds.map((kind) => KIND_LABELS[kind]).join(', ') || 'none yet'}</Fact>
-          <Fact name="mean between samples">
+          <Fact name="mean between managed samples">
             {recording.samplingMeanBytes > 0 ? formatBytes(recording.samplingMeanBytes) : 'no samples'}
           </Fact>
           <Fact name="runtime events">
@@ -63,7 +63,7 @@ export function Recording(): JSX.Element {
               {formatTime(process.start)} – {formatTime(process.end)}
               {process.exit !== '' && `, ${process.exit}`}
             </Fact>
-            <Fact name="managed memory">{MANAGED_SOURCES[process.allocationSource]}</Fact>
+            <Fact name="managed memory">{managedSourceText(process)}</Fact>
             <Fact name="native memory">{NATIVE_SOURCES[process.nativeSource]}</Fact>
           </dl>
         </section>
