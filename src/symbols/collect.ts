@@ -298,6 +298,7 @@ function bundleMethod(
   const points = pdb?.sequencePoints(token & ROW);
   if (pdb === undefined || points === undefined || points.il.length === 0) return undefined;
   const file = Array.from(points.document, (document) => sources.row(pdb, document, module.pid));
+  const { calls, allocations, apart } = operationsOf(module, token & ROW, attempt);
   const writtenAs = writtenMethod(module, token & ROW, namespace);
   return {
     token,
@@ -305,7 +306,9 @@ function bundleMethod(
     il: [...points.il],
     line: [...points.line],
     file,
-    ...operationsOf(module, token & ROW, attempt),
+    calls,
+    allocations,
+    apart: apart.filter((offset) => points.il.includes(offset)),
     ...(writtenAs && { writtenAs }),
   };
 }
@@ -314,7 +317,7 @@ function bundleMethod(
 function operationsOf(module: Module, row: number, attempt: Attempt): IlOperations {
   const { image, metadata } = module;
   const rva = metadata?.ilRva(row) ?? 0;
-  const none = { calls: [], allocations: [] };
+  const none = { calls: [], allocations: [], apart: [] };
   if (image === undefined || rva === 0) return none;
   const operations = attempt(() =>
     checkedRead(module.path, () => {
