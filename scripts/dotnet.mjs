@@ -10,16 +10,16 @@ export const BUILD = join(ROOT, '.build');
 
 /**
  * Builds the C# `project` (a project or solution inside `folder`, which is relative to the root) unless all of the paths
- * `outputs` exist and no file of `folder` has changed since.
+ * `outputs` exist and no file of `folder` has changed since. `properties` are MSBuild's, as in `Name=value`.
  * @throws Error with one clear message when dotnet is missing or the build fails.
  */
-export async function buildIfChanged(folder, project, outputs) {
-  const stamp = join(BUILD, `${folder.replaceAll('/', '-')}.stamp`);
+export async function buildIfChanged(folder, project, outputs, properties = []) {
+  const stamp = join(BUILD, `${join(folder, project).replaceAll('/', '-')}.stamp`);
   const hash = hashOf(join(ROOT, folder));
   const upToDate = existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
   if (upToDate && outputs.every((path) => existsSync(path))) return;
 
-  console.error(`setup: ${folder} …`);
+  console.error(`setup: ${join(folder, project)} …`);
   mkdirSync(BUILD, { recursive: true });
   rmSync(stamp, { force: true });
   // No build servers: they would outlive this script.
@@ -32,6 +32,7 @@ export async function buildIfChanged(folder, project, outputs) {
     'quiet',
     '-nodeReuse:false',
     '-p:UseSharedCompilation=false',
+    ...properties.map((property) => `-p:${property}`),
   ]);
   writeFileSync(stamp, hash);
 }

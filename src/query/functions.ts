@@ -28,13 +28,13 @@ export function functionLabel(trace: Trace, group: number): Label {
   };
 }
 
-/** Managed images are .dll or .exe; code made at run time has no image, and is managed too. */
+/** Native images are files other than .dll and .exe; code made at run time has no file, and is managed. */
 function originOf(trace: Trace, fn: FunctionIndex): Origin {
   const module = trace.functions.module[fn];
   if (module === NONE) return 'managed';
   if (trace.modules.system[module] === 1) return 'runtime';
   const path = trace.modules.path[module];
-  return path === '' || /\.(dll|exe)$/i.test(path) ? 'managed' : 'native';
+  return path.startsWith('/') && !/\.(dll|exe)$/i.test(path) ? 'native' : 'managed';
 }
 
 /**

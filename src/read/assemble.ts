@@ -1,6 +1,7 @@
 import type { MappedImage } from '../symbols/code.ts';
 import type { SymbolBundle } from '../symbols/collect.ts';
 import { readableTypeName } from '../symbols/names.ts';
+import { NAMELESS_TYPE } from '../symbols/nested-types.ts';
 import type { ProcessCode } from '../symbols/process-code.ts';
 import { createResolver, type Resolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
@@ -101,6 +102,8 @@ export function codeOf({ pid, images, capture, native }: ProcessInput): Omit<Pro
   };
 }
 
+const unknownType = (handle: number): string => `unknown type 0x${handle.toString(16)}`;
+
 function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: ProcessInput, parent: number): number {
   return builder.process({
     pid: input.pid,
@@ -147,7 +150,7 @@ function addAllocations(
       .flatMap((one) => one.types.map((type) => [type.handle, type.name])),
   );
   const types = Int32Array.from(capture.types, ({ name, handle }) =>
-    builder.type(readableTypeName(nested.get(handle) ?? name)),
+    builder.type(readableTypeName(nested.get(handle) ?? (name === NAMELESS_TYPE ? unknownType(handle) : name))),
   );
   const stacks = createStackNames(builder, resolver, capture.stacks, innermostOf(capture));
   const counted = nameStacks(allocations, stacks);

@@ -1,4 +1,5 @@
 import type { ProcessCode } from '../symbols/collect.ts';
+import { NAMELESS_TYPE } from '../symbols/nested-types.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
@@ -10,7 +11,7 @@ import { parseResidency } from './agent/resident.ts';
 import { nativeWarnings } from './agent/warnings.ts';
 import { codeOf, type ProcessInput, type RecordingFacts } from './assemble.ts';
 import type { NativeInput } from './assemble-native.ts';
-import type { StreamCapture } from './nettrace/capture.ts';
+import type { ProcessCapture, StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
 import { type ByteProgress, byteProgress, type OnProgress } from './progress.ts';
@@ -96,6 +97,12 @@ function sizeOfStreams(file: TraceFile): number {
   return parts.reduce((sum, part) => sum + file.size(part), 0);
 }
 
+const COMPILED_AHEAD =
+  'A program compiled ahead of time (NativeAOT) reports its managed allocations without stacks, so they have no function and no ' +
+  'line; their types are named as its symbols spell them. Its native allocations have both.';
+
+const hasNamelessTypes = ({ types }: ProcessCapture): boolean => types.some(({ name }) => name === NAMELESS_TYPE);
+
 /** Counts over all streams, and the warnings with what their losses mean. */
 export function streamFacts(
   captures: readonly StreamCapture[],
@@ -111,7 +118,8 @@ export function streamFacts(
           `The runtime lost ${eventsLost} of ${events + eventsLost} events ` +
             `(${((100 * eventsLost) / (events + eventsLost)).toFixed(1)} %): figures are too low by about that share.`,
         ];
-  return { events, eventsLost, warnings: [...warnings, ...lost] };
+  const isCompiledAhead = captures.some((one) => one.processes.some(hasNamelessTypes));
+  return { events, eventsLost, warnings: [...warnings, ...lost, ...(isCompiledAhead ? [COMPILED_AHEAD] : [])] };
 }
 
 /** What symbols are needed for; processes without a readable stream need none. */

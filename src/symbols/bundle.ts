@@ -23,6 +23,8 @@ const MethodSchema = v.object({
   /** IL offsets of calls and of allocations, ascending; empty when the IL could not be read. */
   calls: integers,
   allocations: integers,
+  /** Of `il`, those that the code before never goes on to, ascending; absent in files of older versions. */
+  apart: v.optional(integers),
   /** Type and name of the method that a state machine was made from, where its own name does not say it. */
   writtenAs: v.optional(v.tuple([v.string(), v.string()])),
 });

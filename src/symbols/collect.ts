@@ -9,8 +9,9 @@ import { type IlOperations, readMethodHeader, readOperations } from './il.ts';
 import type { ImageSource } from './images.ts';
 import type { Metadata } from './metadata.ts';
 import { type Module, openModule } from './modules.ts';
+import { namesOfMethodTables } from './native/method-tables.ts';
 import { createNativeNames, type NativeNames } from './native-names.ts';
-import { type AllocationSite, withOuterTypes } from './nested-types.ts';
+import { type AllocationSite, NAMELESS_TYPE, withOuterTypes } from './nested-types.ts';
 import type { SequencePoints } from './pdb.ts';
 import { type CodeIndex, indexCode, type ProcessCode } from './process-code.ts';
 import type { NativeMethod } from './r2r.ts';
@@ -49,7 +50,7 @@ export async function collectSymbols(
       const inferred = inferImages(process, modules);
       const index = indexCode(process, inferred);
       await collectProcess(process, index, modules, natives);
-      const types = nestedTypes(process, index, modules);
+      const types = [...nestedTypes(process, index, modules), ...namelessTypes(process, images)];
       if (inferred.length + types.length > 0) bundle.processes.push({ pid: process.pid, images: inferred, types });
     }
     bundle.modules.push(...modules.finish());
@@ -76,8 +77,28 @@ function nestedTypes(process: ProcessCode, index: CodeIndex, modules: Modules): 
     return type === undefined ? [] : [{ type, metadata: used?.module.metadata }];
   };
   return process.types.flatMap(({ handle, name, sites }) => {
+    if (name === NAMELESS_TYPE) return [];
     const full = withOuterTypes(name, sites.flatMap(siteOf), modules.metadata());
     return full === undefined ? [] : [{ handle, name: full }];
+  });
+}
+
+/** Names of types that the runtime names by their method tables alone: NativeAOT's, whose image lies below the address. */
+function namelessTypes(process: ProcessCode, images: ImageSource): { handle: number; name: string }[] {
+  const nameless = process.types.filter((type) => type.name === NAMELESS_TYPE);
+  if (nameless.length === 0) return [];
+  const native = process.images.filter(({ path }) => !/\.(dll|exe)$/i.test(path));
+  const imageBelow = (address: number) =>
+    native.filter(({ base }) => base <= address).reduce((a, b) => (b.base > a.base ? b : a), native[0]);
+  const byImage = new Map<MappedImage, number[]>();
+  for (const { handle } of nameless) {
+    const image = native.length === 0 ? undefined : imageBelow(handle);
+    if (image !== undefined) byImage.set(image, [...(byImage.get(image) ?? []), handle]);
+  }
+  return [...byImage].flatMap(([{ path, base }, handles]) => {
+    const addresses = handles.map((handle) => handle - base);
+    const names = namesOfMethodTables(path, addresses, (file) => images(file, process.pid));
+    return [...names].map(([address, name]) => ({ handle: address + base, name }));
   });
 }
 
@@ -298,6 +319,7 @@ function bundleMethod(
   const points = pdb?.sequencePoints(token & ROW);
   if (pdb === undefined || points === undefined || points.il.length === 0) return undefined;
   const file = Array.from(points.document, (document) => sources.row(pdb, document, module.pid));
+  const { calls, allocations, apart } = operationsOf(module, token & ROW, attempt);
   const writtenAs = writtenMethod(module, token & ROW, namespace);
   return {
     token,
@@ -305,7 +327,9 @@ function bundleMethod(
     il: [...points.il],
     line: [...points.line],
     file,
-    ...operationsOf(module, token & ROW, attempt),
+    calls,
+    allocations,
+    apart: apart.filter((offset) => points.il.includes(offset)),
     ...(writtenAs && { writtenAs }),
   };
 }
@@ -314,7 +338,7 @@ function bundleMethod(
 function operationsOf(module: Module, row: number, attempt: Attempt): IlOperations {
   const { image, metadata } = module;
   const rva = metadata?.ilRva(row) ?? 0;
-  const none = { calls: [], allocations: [] };
+  const none = { calls: [], allocations: [], apart: [] };
   if (image === undefined || rva === 0) return none;
   const operations = attempt(() =>
     checkedRead(module.path, () => {

@@ -9,10 +9,15 @@ export interface IlOperations {
   readonly calls: number[];
   /** IL offsets of `newobj`, `newarr` and `box`, ascending. */
   readonly allocations: number[];
+  /** IL offsets behind an instruction that never goes on to the next: handlers start there, and what is jumped to. */
+  readonly apart: number[];
 }
 
 const CALLS = new Set([0x27, 0x28, 0x29, 0x6f, 0x73]);
 const ALLOCATIONS = new Set([0x73, 0x8c, 0x8d]);
+/** jmp, ret, br.s, br, throw, endfinally, leave, leave.s; behind the prefix endfilter, rethrow. */
+const ENDS = new Set([0x27, 0x2a, 0x2b, 0x38, 0x7a, 0xdc, 0xdd, 0xde]);
+const PREFIXED_ENDS = new Set([0x11, 0x1a]);
 const SWITCH = 0x45;
 const PREFIX = 0xfe;
 
@@ -75,17 +80,21 @@ export function readOperations(il: Uint8Array): IlOperations {
   const view = viewOf(il);
   const calls: number[] = [];
   const allocations: number[] = [];
+  const apart: number[] = [];
   let at = 0;
   while (at < il.length) {
     const offset = at;
     const opcode = il[at++];
     if (opcode === PREFIX) {
-      at += 1 + prefixedOperandBytes[view.getUint8(at)];
+      const prefixed = view.getUint8(at);
+      at += 1 + prefixedOperandBytes[prefixed];
+      if (PREFIXED_ENDS.has(prefixed)) apart.push(at);
       continue;
     }
     if (CALLS.has(opcode)) calls.push(offset);
     if (ALLOCATIONS.has(opcode)) allocations.push(offset);
     at += opcode === SWITCH ? 4 + 4 * view.getUint32(at, true) : operandBytes[opcode];
+    if (ENDS.has(opcode)) apart.push(at);
   }
-  return { calls, allocations };
+  return { calls, allocations, apart };
 }

@@ -6,6 +6,9 @@ export interface AllocationSite {
   readonly metadata: Metadata | undefined;
 }
 
+/** What the events of NativeAOT have in the place of a type's name. */
+export const NAMELESS_TYPE = 'NULL';
+
 /** True for a name as the runtime's events give it to a nested type: `Entry[System.Int32][]` without its outer types. */
 export function lacksOuterTypes(name: string): boolean {
   return /^[^.[]+(\[|$)/.test(name) && !name.includes('+');

@@ -130,8 +130,9 @@ export function createResolver(process: Omit<ProcessCode, 'used' | 'types'>, bun
   };
 
   const moduleFacts = (path: string, body?: CodeBody): ModuleFacts => {
-    if (path === '' && body !== undefined) {
-      const isDynamic = body.origin === 'dynamic' || body.token === 0;
+    // Dynamic methods come without a module, or in one that has a name in the place of a path.
+    const isDynamic = body !== undefined && (body.origin === 'dynamic' || body.token === 0);
+    if (body !== undefined && (path === '' || (isDynamic && !path.includes('/')))) {
       return { moduleName: isDynamic ? '[dynamic code]' : '[unknown module]', modulePath: '', system: isDynamic };
     }
     const known = modules.get(path)?.module;

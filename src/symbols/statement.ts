@@ -7,18 +7,22 @@ export interface IlMap {
   readonly il: ArrayLike<number>;
 }
 
-type Statements = Pick<BundleMethod, 'il' | 'line' | 'calls' | 'allocations'>;
+type Statements = Pick<BundleMethod, 'il' | 'line' | 'calls' | 'allocations' | 'apart'>;
 
 const NO_MAPPING = -1;
 const EPILOG = -3;
 
 /**
- * The statement, as a row of the method's sequence points, of a call site at a native offset; −1 without lines.
+ * The statement, as a row of the method's sequence points, of a call site at a native offset; −1 without a line.
  *
  * The mapping that starts last at or before the offset says the IL offset, and the sequence point that starts last at
  * or before that one the statement. Optimised code drops mappings, so the call can belong to a later statement, up to
  * the one before the next mapping. A frame stands at a call, and the innermost at an allocation: of the statements in
  * question, the first that has such an operation is taken.
+ *
+ * A hidden point has no line of its own. It goes on with the statement before it only where that statement's code runs
+ * into it (`await` does); behind a jump it is something else, as what `using` disposes of, and has no line: −1. The same
+ * where code without a mapping may call such a handler: the runtime shows one frame for both.
  */
 export function statementAt(
   method: Statements | undefined,
@@ -30,15 +34,23 @@ export function statementAt(
   const firstVisible = method.line.findIndex((line) => line > 0);
   if (map === undefined) return firstVisible;
   let at = lastAtMost(map.native, nativeOffset);
+  const isUnmapped = map.il[at] === NO_MAPPING;
   while (at >= 0 && map.il[at] === NO_MAPPING) at--;
   if (at < 0) return firstVisible;
   const mapped = map.il[at] === EPILOG ? method.line.length - 1 : lastAtMost(method.il, map.il[at]);
-  const candidates = [mapped, ...droppedAfter(method, map, at, mapped)];
+  const dropped = droppedAfter(method, map, at, mapped);
+  const isHiddenCall = (one: number) =>
+    method.line[one] === 0 && isApart(method, one) && hasOperation(method, one, method.calls);
+  if (isUnmapped && dropped.some(isHiddenCall)) return -1;
+  const candidates = [mapped, ...dropped];
   const withAny = (offsets: readonly number[]) => candidates.find((row) => hasOperation(method, row, offsets));
   let row = (innermost ? withAny(method.allocations) : undefined) ?? withAny(method.calls) ?? mapped;
-  // A hidden point has no line of its own: the statement before it is the nearest that has.
-  while (row >= 0 && method.line[row] === 0) row--;
+  for (; row >= 0 && method.line[row] === 0; row--) if (isApart(method, row)) return -1;
   return row < 0 ? firstVisible : row;
+}
+
+function isApart(method: Statements, row: number): boolean {
+  return method.apart?.includes(method.il[row]) ?? false;
 }
 
 /**

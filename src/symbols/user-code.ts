@@ -74,11 +74,15 @@ export function isSystemLibrary(path: string): boolean {
 const LANGUAGE_SOURCES =
   /^\/rustc\/|\/rustlib\/src\/rust\/|^\/usr\/(local\/)?include\/|\/include\/c\+\+\/|\/lib\/gcc\/[^/]+\/[^/]+\/include\//;
 
+/** The framework compiled into a program by NativeAOT: `S_P_CoreLib_System_…__Add`, `System_Linq_…__ToList`. */
+const AOT_FRAMEWORK = /^(S_P_[A-Z]\w*?_|System_\w+?(__|<))/;
+
 /**
  * True for code of a language's own library that was compiled into the module that uses it: C++ templates and inline
- * functions, Rust generics. Told by its name where that is `std::…`, else by where its source lies.
+ * functions, Rust generics, .NET's framework by NativeAOT. Told by its name where that is `std::…`, else by where its source lies.
  * @param file source of the line, empty when not known
  */
 export function isLanguageCode(functionName: string, file: string): boolean {
+  if (AOT_FRAMEWORK.test(functionName)) return true;
   return LANGUAGE_SOURCES.test(file) || /^(std|__gnu_cxx|__cxxabiv1)::/.test(qualifiedName(functionName));
 }

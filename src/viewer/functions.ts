@@ -7,8 +7,9 @@ export function qualifiedRow(row: Pick<Row, 'name' | 'module' | 'function' | 'ot
   return `${row.module ?? '?'}!${name}`;
 }
 
-/** Where the last part of a name begins, its type arguments and parameters left aside. */
+/** Where the last part of a name begins, its type arguments and parameters left aside; a place in an image is one part. */
 export function lastPartOf(name: string): number {
+  if (name.includes('!+0x')) return 0;
   let depth = 0;
   for (let i = name.length - 1; i > 0; i--) {
     if (')>]'.includes(name[i])) depth++;

@@ -17,7 +17,7 @@ import type { NativePlan } from '../../src/record/native/library.ts';
 import { kindIndex } from '../../src/trace/kinds.ts';
 import { scratchFolder, start, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
-import { type Framework, nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
+import { FRAMEWORKS, type Framework, nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 import { AS_NOBODY, nobodyMayUse } from './support.ts';
 
 const MiB = 1024 * 1024;
@@ -89,7 +89,7 @@ function liveBytes(path: string): number {
   return bytes;
 }
 
-describe.skipIf(withoutNative).each(['net8.0', 'net9.0', 'net10.0'] as Framework[])('%s', (framework) => {
+describe.skipIf(withoutNative).each(FRAMEWORKS)('%s', (framework) => {
   test('a library that is loaded after attaching is recorded; stopping leaves the process as it was', async () => {
     const target = await waitingStory2(framework);
     const directory = await attach(target.pid, await fresh());

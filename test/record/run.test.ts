@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
-import { type Framework, samplePath } from '../support/samples.ts';
+import { FRAMEWORKS, type Framework, samplePath, samplesAllocations } from '../support/samples.ts';
 import { countOf, openRecording, processesWith, streamsOf, whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
@@ -128,7 +128,7 @@ test('a program without a runtime leaves a trace that says so', async () => {
   expect(manifest.warnings).toHaveLength(1);
 });
 
-describe.each(['net8.0', 'net9.0', 'net10.0'] as Framework[])('exits on %s', (framework) => {
+describe.each(FRAMEWORKS)('exits on %s', (framework) => {
   test('the stream holds allocations, GCs with their sizes, committed memory, and methods with IL maps', async () => {
     const output = fresh();
     const { status } = await memsurge('run', '-o', output, '--', samplePath('exits', framework), 'exit-code');
@@ -144,7 +144,7 @@ describe.each(['net8.0', 'net9.0', 'net10.0'] as Framework[])('exits on %s', (fr
     expect(main?.truncated).toBeUndefined();
     expect(main?.eventsLost).toBe(0);
     // 640 arrays of 100 KiB: a tick each, or a sample of each with probability 1 − 1/e, 404 ± 12.
-    expect(countOf(main, framework === 'net10.0' ? 303 : 10)).toBeGreaterThan(320);
+    expect(countOf(main, samplesAllocations(framework) ? 303 : 10)).toBeGreaterThan(320);
     for (const id of [1, 2, 4, 39, 204]) expect(countOf(main, id), `event ${id}`).toBeGreaterThan(0);
     expect(countOf(symbols, 143)).toBeGreaterThan(5);
     expect(countOf(symbols, 190)).toBeGreaterThan(3);
@@ -194,7 +194,7 @@ describe.each(['net8.0', 'net9.0', 'net10.0'] as Framework[])('exits on %s', (fr
     expect(status).toBe(signal === 'SIGTERM' ? 128 + 15 : 128 + 9);
     const file = await openTraceFile(output);
     // Up to .NET 9 the runtime handles SIGTERM itself and exits with 128 + 15.
-    const exits = signal === 'SIGTERM' && framework !== 'net10.0';
+    const exits = signal === 'SIGTERM' && ['net8.0', 'net9.0'].includes(framework);
     expect(file.manifest.processes[0].exit).toBe(exits ? 'exit code 143' : `killed by ${signal}`);
     expect(await holdsAll(output, framework)).toBe(true);
   });
@@ -205,7 +205,7 @@ async function holdsAll(output: string, framework: Framework): Promise<boolean> 
   const file = await openRecording(output);
   const streams = await streamsOf(file);
   return (
-    countOf(streams.get(''), framework === 'net10.0' ? 303 : 10) > 320 &&
+    countOf(streams.get(''), samplesAllocations(framework) ? 303 : 10) > 320 &&
     countOf(streams.get('-symbols') ?? streams.get(''), 143) > 5 &&
     /CoreLib\.dll\n/.test(await file.read(`process/${file.manifest.processes[0].id}.images.csv`))
   );

@@ -46,7 +46,7 @@ function expectWithinError(framework: Framework, name: string, exact: number, ro
   expect(Math.abs(bytes - exact), `${name}: ${bytes} ± ${error}, exact ${exact}`).toBeLessThan(allowed);
 }
 
-const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net10.0'];
+const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net10.0', 'net11.0'];
 
 describe.each(FRAMEWORKS)('a program of fixed shares on %s', async (framework) => {
   const folder = await scratchFolder();

@@ -8,7 +8,7 @@ import { openTrace } from '../../src/read/open.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { dotnetTrace, type JudgedAllocations, judgeStream, judgeTraceLog } from '../support/judges.ts';
 import { memsurge, scratchFolder } from '../support/memsurge.ts';
-import { type Framework, samplePath } from '../support/samples.ts';
+import { FRAMEWORKS, samplePath } from '../support/samples.ts';
 
 /** What our reader says, in the terms of the judge. */
 function allocationsOf(capture: StreamCapture): JudgedAllocations {
@@ -61,7 +61,7 @@ async function expectParity(file: string, source: 'ticks' | 'samples'): Promise<
 describe('TraceEvent and memsurge say the same', async () => {
   const folder = await scratchFolder();
 
-  test.each<Framework>(['net8.0', 'net9.0', 'net10.0'])("of dotnet-trace's file on %s", async (framework) => {
+  test.each(FRAMEWORKS)("of dotnet-trace's file on %s", async (framework) => {
     const file = join(folder, `${framework}.nettrace`);
     await dotnetTrace('gc-verbose', file, samplePath('mixed', framework));
     await expectParity(file, 'ticks');

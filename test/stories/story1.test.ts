@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { dotnetTrace } from '../support/judges.ts';
 import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
-import { type Framework, samplePath } from '../support/samples.ts';
+import { FRAMEWORKS, samplePath } from '../support/samples.ts';
 
 /** What the program allocates and keeps: 30 attachments of 100 MiB. */
 const ATTACHMENTS_BYTES = 30 * 100 * 1024 * 1024;
@@ -14,8 +14,6 @@ const ALLOCATING_LINE =
   readFileSync(source, 'utf8')
     .split('\n')
     .findIndex((line) => line.includes('new byte[AttachmentBytes]')) + 1;
-
-const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net9.0', 'net10.0'];
 
 /** Every step of the story on one trace; `seen` is the part of the 30 attachments that the trace must hold at least. */
 async function tellsTheStory(trace: string, seen = 1): Promise<void> {
@@ -91,4 +89,12 @@ test('Ctrl-C stops an attached recording, keeps it, and leaves the program alone
   expect((await recorder.finished).status).toBe(0);
   await tellsTheStory(trace, 0.05);
   expect(await target.finished).toMatchObject({ status: 0, stdout: expect.stringContaining('30 attachments') });
+});
+
+test('native stacks pass through methods that .NET 11 replaced while they ran', async () => {
+  const trace = join(folder, 'native-11.memsurge');
+  const program = samplePath('story1', 'net11.0');
+  expect((await memsurge('run', '--native', 'exact', '-o', trace, '--', program)).status).toBe(0);
+  const { warnings } = await ask('top', trace, '--kind', 'native-heap', '--by', 'function');
+  expect(warnings.filter((warning) => warning.includes('do not reach'))).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { TreeRow } from '../../src/query/tree.ts';
 import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
-import { type Framework, samplePath, whyNoNativeSamples } from '../support/samples.ts';
+import { FRAMEWORKS, type Framework, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 
 const MiB = 1024 * 1024;
 /** What the program leaks through each function of its library, from one thread each. */
@@ -17,7 +17,6 @@ const lineOf = (name: string): number => {
   return start + 1 + lines.slice(start).findIndex((line) => line.includes('malloc(bytes)'));
 };
 
-const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net9.0', 'net10.0'];
 const unable = whyNoNativeSamples();
 
 let folder: string;
@@ -66,8 +65,10 @@ describe.skipIf(unable !== undefined).each(FRAMEWORKS)(`story 2 on %s${unable ? 
     const callers = await ask('tree', trace, '--callers', '--kind', 'native-heap', '--function', 'HeapMalloc1');
     const names = path(callers.rows as readonly TreeRow[]);
     // Up to .NET 9 StartCallback ends in a jump to the lambda and leaves no frame.
-    const outermost = framework === 'net10.0' ? ['Thread.StartCallback'] : [];
-    const way = ['HeapMalloc1', 'IL_STUB_PInvoke', 'Program.Leak', 'Main.<lambda>', ...outermost, 'clone'];
+    const outermost = ['net8.0', 'net9.0'].includes(framework) ? [] : ['Thread.StartCallback'];
+    // From .NET 11 on the stub is the compiled body of the extern method.
+    const stub = framework === 'net11.0' ? 'Program.HeapMalloc1' : 'IL_STUB_PInvoke';
+    const way = ['HeapMalloc1', stub, 'Program.Leak', 'Main.<lambda>', ...outermost, 'clone'];
     const places = way.map((part) => names.findIndex((name) => name.includes(part)));
     expect(places, names.join(' < ')).toEqual([0, ...places.slice(1).sort((a, b) => a - b)]);
 

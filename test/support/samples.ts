@@ -14,7 +14,13 @@ export type Sample =
   | 'frameless';
 
 /** churn, spawner, hello, pinvoke-churn and frameless are built for net10.0 only. */
-export type Framework = 'net8.0' | 'net9.0' | 'net10.0';
+export type Framework = 'net8.0' | 'net9.0' | 'net10.0' | 'net11.0';
+
+/** Those that story1, story2, mixed and exits run on. */
+export const FRAMEWORKS: readonly Framework[] = ['net8.0', 'net9.0', 'net10.0', 'net11.0'];
+
+/** Whether allocations are sampled at random (event 303); older runtimes report every 100 KiB in turn (event 10). */
+export const samplesAllocations = (framework: Framework): boolean => !['net8.0', 'net9.0'].includes(framework);
 
 /**
  * Path of a built sample's executable.

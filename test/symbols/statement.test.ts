@@ -10,7 +10,13 @@ describe('operations of IL', () => {
       0, 0xfe, 0x16, 0x28, 0, 0, 0, 0x6f, 0x28, 0, 0, 0x0a, 0x21, 0x28, 0x28, 0x28, 0x28, 0x28, 0x28, 0x28, 0x28, 0x8c,
       1, 0, 0, 1, 0x2a,
     ];
-    expect(readOperations(Uint8Array.from(il))).toEqual({ calls: [30], allocations: [6, 44] });
+    expect(readOperations(Uint8Array.from(il))).toEqual({ calls: [30], allocations: [6, 44], apart: [50] });
+  });
+
+  test('end where nothing goes on to the next', () => {
+    // brtrue.s; br.s; leave; endfinally; throw; rethrow; endfilter; ret
+    const il = [0x2d, 0, 0x2b, 0, 0xdd, 0, 0, 0, 0, 0xdc, 0x7a, 0xfe, 0x1a, 0xfe, 0x11, 0x2a];
+    expect(readOperations(Uint8Array.from(il)).apart).toEqual([4, 9, 10, 11, 13, 15, 16]);
   });
 
   test('that are cut are a RangeError', () => {
@@ -57,5 +63,41 @@ describe('the statement of a call site', () => {
     expect(statementAt(nothing, { native: [0, 0x10, 0x30], il: [0x00, 0x7c, 0x15] }, 0x2f, true)).toBe(4);
     expect(statementAt(loop, undefined, 0x18, true)).toBe(0);
     expect(statementAt(undefined, undefined, 0, true)).toBe(-1);
+  });
+
+  describe('behind a hidden point', () => {
+    // As the C# compiler writes them: 20: await at IL 0, its hidden rest at 8, 21: at 20; 22: a `using` ends, by a hidden
+    // `leave` at 30 and a hidden handler at 32; 24: the handler of a `finally` at 48, behind a `leave` at 46; 25: at 60
+    const method = {
+      il: [0, 8, 20, 30, 32, 40, 48, 60],
+      line: [20, 0, 21, 0, 0, 22, 24, 25],
+      calls: [2, 10, 22, 34, 42, 50, 62],
+      allocations: [],
+      apart: [32, 40, 48, 60],
+    };
+    const at = (il: number[], offset: number) =>
+      statementAt(method, { native: il.map((_, i) => 0x10 * i), il }, offset, false);
+    const NO_MAPPING = -1;
+
+    test('that its code runs into, a statement keeps its line', () => {
+      expect(at([0, 8, 20], 0x18)).toBe(0);
+    });
+
+    test('that comes after a jump, no statement goes on', () => {
+      expect(at([0, 20, 32, 40], 0x28)).toBe(-1);
+      expect(at([0, 20, NO_MAPPING, 40], 0x28)).toBe(-1);
+      expect(at([0, 20, 32, 40], 0x18)).toBe(2);
+    });
+
+    test('that is no handler, code without a mapping stays with the statement before it', () => {
+      expect(at([0, 20, NO_MAPPING, 30], 0x28)).toBe(2);
+      expect(at([0, 40, NO_MAPPING, 60], 0x28)).toBe(5);
+    });
+
+    test('where nobody knows what code goes on, it is the line before', () => {
+      const { apart, ...older } = method;
+      expect(apart.length).toBeGreaterThan(0);
+      expect(statementAt(older, { native: [0], il: [32] }, 4, false)).toBe(2);
+    });
   });
 });

@@ -3,7 +3,7 @@ import { exchange, IpcError, payloadReader, payloadWriter, UNKNOWN_COMMAND } fro
 
 /**
  * The commands of the diagnostics IPC that memsurge uses; layouts from dotnet/diagnostics
- * `documentation/design-docs/ipc-protocol.md`, checked on .NET 8, 9 and 10.
+ * `documentation/design-docs/ipc-protocol.md`, checked on .NET 8, 9, 10 and 11.
  */
 
 /** Opens a connection for one command: to the process's own socket, or the next one it made to our port. */
@@ -47,7 +47,10 @@ export interface Session {
   readonly stream: Socket;
 }
 
-/** One version of CollectTracing: its command id, and the fields before the providers. */
+/**
+ * One version of CollectTracing: its command id, and the fields before the providers. .NET 11 has a sixth (id 0x07), which
+ * can have the program wait for the reader of its events: no recorder should hold a program up.
+ */
 const COLLECT_VERSIONS = [
   { version: 5, id: 0x06 },
   { version: 4, id: 0x05 },
@@ -60,7 +63,7 @@ const NETTRACE_FORMAT = 1;
 const SESSION_TYPE_STREAM = 0;
 
 /**
- * Starts an event session with the newest CollectTracing the runtime knows (5 on .NET 10, 4 on 9, 2 on 8).
+ * Starts an event session with the newest CollectTracing the runtime knows (5 on .NET 10 and 11, 4 on 9, 2 on 8).
  * `newest` skips versions that are known to be too new.
  * @throws IpcError when the runtime refuses.
  */

@@ -39,9 +39,7 @@ export function demangle(name: string): string {
   if (!/^_*(Z|R[A-Z])/.test(name) || name[0] !== '_' || name.length > MAX_NAME_CHARACTERS) return name;
   try {
     instance ??= instantiate();
-    const result = callDemangler(instance, name);
-    // What it cannot take apart comes back without its first underscore.
-    return name.endsWith(result) ? name : tidied(result);
+    return takenApart(instance, name) ?? nameAlone(instance, name) ?? name;
   } catch (error) {
     // Out of memory or stack within the module: its state is not to be trusted any more.
     if (!(error instanceof WebAssembly.RuntimeError || error instanceof RangeError)) throw error;
@@ -50,10 +48,31 @@ export function demangle(name: string): string {
   }
 }
 
+function takenApart(demangler: Demangler, name: string): string | undefined {
+  const result = callDemangler(demangler, name);
+  // What it cannot take apart comes back without its first underscore.
+  return name.endsWith(result) ? undefined : tidied(result);
+}
+
+const MAX_ENDS = 64;
+
+/**
+ * A template's function without its result and its parameters, which may be expressions that cannot be taken apart, as those
+ * of `make_shared` (`enable_if`). The first part of the name that is a whole one by itself, up to the end of its arguments.
+ */
+function nameAlone(demangler: Demangler, name: string): string | undefined {
+  let end = name.indexOf('E');
+  for (let ends = 0; end >= 0 && ends < MAX_ENDS; ends++, end = name.indexOf('E', end + 1)) {
+    const part = takenApart(demangler, name.slice(0, end + 1));
+    if (part?.endsWith('>')) return part;
+  }
+  return undefined;
+}
+
 /** Empty packs of arguments leave their commas, and a thunk stands for the function it jumps to. */
 function tidied(name: string): string {
   const thunk = /^\{virtual override thunk\(\{[^}]*\}, (.*)\)\}$/.exec(name);
-  return (thunk?.[1] ?? name).replace(/, (&&?)?(?=[>)])/g, '').replace(/\(&&?\)/g, '()');
+  return (thunk?.[1] ?? name).replace(/, (&&?)?(?=[>)])/g, '').replace(/\(&&?\)(?! \[|\()/g, '()');
 }
 
 function callDemangler(demangler: Demangler, name: string): string {

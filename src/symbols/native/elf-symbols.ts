@@ -39,6 +39,27 @@ export function readElfSymbols(files: readonly ElfFile[]): ElfSymbols {
   return { find: (address) => functions?.find(address) ?? linkage?.find(address) };
 }
 
+/**
+ * Names of symbols that begin at one of `addresses` and match `pattern`, from the first of `files` that has a full table.
+ * @throws TraceError or RangeError when it is damaged.
+ */
+export function namesAt(
+  files: readonly ElfFile[],
+  addresses: ReadonlySet<number>,
+  pattern: RegExp,
+): ReadonlyMap<number, string> {
+  const found = new Map<number, string>();
+  const table = findTable(files, SHT_SYMTAB);
+  const strings = table?.file.sections[table.section.link]?.data;
+  if (table === undefined || strings === undefined) return found;
+  eachSymbol(table.file, table.section, ({ name, value, section }) => {
+    if (section === 0 || !addresses.has(value)) return;
+    const text = strings.text(name);
+    if (pattern.test(text)) found.set(value, text);
+  });
+  return found;
+}
+
 function findTable(files: readonly ElfFile[], type: number): { file: ElfFile; section: ElfSection } | undefined {
   for (const file of files) {
     const section = file.sections.find((one) => one.type === type && one.data.size > 0);

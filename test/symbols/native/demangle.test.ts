@@ -14,6 +14,19 @@ test('empty packs of arguments leave no comma, and a thunk is the function it ju
   expect(demangle('_ZThn16_N4node7ReqWrap6cancelEv')).toBe('node::ReqWrap::cancel()');
 });
 
+test('where result or parameters cannot be taken apart, the name is told without them', () => {
+  const result = 'St10shared_ptrINSt9enable_ifIXntsrSt8is_arrayIT_E5valueES7_E4typeEE';
+  expect(demangle(`_ZSt11make_sharedI5OrderJiRA2_KcEE${result}DpOT0_`)).toBe(
+    'std::make_shared<Order, int, char const (&) [2]>',
+  );
+  expect(
+    demangle(
+      '_ZSt11make_sharedI5OrderJiEESt10shared_ptrINSt9enable_ifIXntsrSt8is_arrayIT_E5valueES7_E4typeEEDpOT0_.cold',
+    ),
+  ).not.toMatch(/^_Z/);
+  expect(demangle('_Z3fooI3BarEXntsrT_E5valueE')).toBe('foo<Bar>');
+});
+
 test('Rust names lose their hash', () => {
   expect(demangle('_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE')).toBe('core::fmt::Write::write_fmt');
   expect(demangle('_RNvNtC3foo3bar3baz')).toBe('foo::bar::baz');
