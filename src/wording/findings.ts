@@ -14,6 +14,9 @@ import type { Dimension, Metric, Unit, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
 import { accuracyText, beforeText, rowName } from './rows.ts';
 
+/** The report of a view without findings. */
+export const NOTHING_GREW = 'Nothing grew in this view.';
+
 /** A part of the report: a title and its sentences. */
 export interface Section {
   readonly title: string;

@@ -65,12 +65,12 @@ describe('top', () => {
     expect(out).toMatchInlineSnapshot(`
       "all 201 MiB · allocated · sampled ±0.5 %
 
-        Bytes   Share   Error  Objects  Line              Function
-      200 MiB  99.6 %   exact        2  Program.cs:27     Shop.Pro…tachments
-      500 KiB   0.2 %  ±456 %   4.00 k  Report.cs:5       Shop.Report.Print
-      100 KiB  <0.1 %  ±456 %      800  Report.cs:6       Shop.Report.Print
-      100 KiB  <0.1 %  ±456 %   4.27 k  [no source line]
-      100 KiB  <0.1 %  ±456 %   4.27 k  [no stack]
+        Bytes   Share   Error  Line              Function
+      200 MiB  99.6 %   exact  Program.cs:27     Shop.Program.…erAttachments
+      500 KiB   0.2 %  ±456 %  Report.cs:5       Shop.Report.Print
+      100 KiB  <0.1 %  ±456 %  Report.cs:6       Shop.Report.Print
+      100 KiB  <0.1 %  ±456 %  [no source line]
+      100 KiB  <0.1 %  ±456 %  [no stack]
       "
     `);
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(70);
@@ -295,6 +295,11 @@ test('report tells the story and what to run next', async () => {
       memsurge timeline app.memsurge
     "
   `);
+});
+
+test('report of a view without anything says so', async () => {
+  const { out } = await runOn(traceFromText('1ms  main  soh  A  100  app!Main'), reportCommand, ['--type', 'B']);
+  expect(out).toMatch(/^Nothing grew in this view\.\n\nLook further\n/);
 });
 
 describe('report proposes a tree of callers', () => {

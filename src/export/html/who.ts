@@ -3,7 +3,7 @@ import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { Dimension, View } from '../../trace/view.ts';
 import { formatError } from '../../wording/figures.ts';
-import { headline, NOTHING, rowName } from '../../wording/rows.ts';
+import { headline, NOTHING, rowName, tells } from '../../wording/rows.ts';
 import { breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -28,12 +28,6 @@ export function whoOf(trace: Trace, view: View): Html {
     .filter(({ dimension, answer }) => tells(dimension, answer.rows));
   return html`<p class="dim">${headline(all)}. Rows and “other” add up to the total.</p>
 <div class="tables">${tables.map(({ dimension, answer }) => tableOf(answer, dimension))}</div>`;
-}
-
-/** False for a dimension that this memory does not have: native memory is in no GC heap and knows no types. */
-function tells(dimension: Dimension, rows: readonly Row[]): boolean {
-  if (dimension === 'process') return rows.length > 1;
-  return rows.some((row) => row.name !== 'none' && row.name !== '[no type]');
 }
 
 function tableOf(answer: Answer, dimension: Dimension): Html {
