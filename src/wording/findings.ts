@@ -146,6 +146,8 @@ function nativeText({
 }
 
 function residentText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
+  if (new Set([first, peak, last].map(formatBytes)).size === 1)
+    return `${process}: resident set ${formatBytes(last)}${from === to ? ` at ${formatTime(to)}` : ' all the time'}.`;
   const course = `${process}: resident set ${last > first ? 'grew' : 'went'} from ${formatBytes(first)} at ${formatTime(from)}`;
   if (formatBytes(peak) === formatBytes(last))
     return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;

@@ -302,6 +302,13 @@ test('report of a view without anything says so', async () => {
   expect(out).toMatch(/^Nothing grew in this view\.\n\nLook further\n/);
 });
 
+test('a resident set that never changed did not grow', async () => {
+  const still = traceFromText('rss  0.1s=1468006  0.5s=1468106\nprocess  2  short  none\nrss  0.2s=2097152');
+  const { out } = await runOn(still, reportCommand, []);
+  expect(out).toContain('short (2): resident set 2.00 MiB at 200 ms.\n');
+  expect(out).toContain('test (1): resident set 1.40 MiB all the time.\n');
+});
+
 describe('report proposes a tree of callers', () => {
   const proposed = async (stack: string) => {
     const { out } = await runOn(traceFromText(`1ms  main  soh  A  100  ${stack}`), reportCommand, []);

@@ -107,6 +107,7 @@ function columnsOf(answer: Answer, by: 'function' | 'line'): Column<Row>[] {
             title: 'Total',
             width: '5.6em',
             number: true,
+            spare: 3,
             text: (row: Row) => (row.totalBytes === undefined ? '' : figureText(unit, total(row))),
             value: (row: Row) => (row.totalBytes === undefined ? null : total(row)[unit]),
             hint: (row: Row) => exactText(unit, total(row)[unit]),
@@ -120,6 +121,7 @@ function columnsOf(answer: Answer, by: 'function' | 'line'): Column<Row>[] {
             title: 'Resident',
             width: '5.6em',
             number: true,
+            spare: 2,
             text: (row: Row) =>
               row.residentBytes === undefined ? '' : figureText('bytes', { bytes: row.residentBytes, count: 0 }),
             value: (row: Row) => row.residentBytes,
@@ -131,6 +133,7 @@ function columnsOf(answer: Answer, by: 'function' | 'line'): Column<Row>[] {
       title: other === 'count' ? 'Objects' : 'Bytes',
       width: '5.5em',
       number: true,
+      spare: 1,
       text: (row: Row) => figureText(other, row),
       value: (row: Row) => row[other],
       hint: (row: Row) => exactText(other, row[other]),
