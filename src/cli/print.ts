@@ -42,14 +42,16 @@ export function printAnswerWarnings(shell: Shell, warnings: readonly string[], {
 
 /** The headline of rows, and what they do not hold. */
 export function printHeadline(shell: Shell, answer: Answer): void {
-  shell.out(headline(answer));
+  shell.out(wrap(headline(answer), shell.width));
   if (answer.before !== undefined) shell.out(wrap(beforeText(answer.before), shell.width));
   if (answer.residentAge !== undefined) shell.out(wrap(residentAgeText(answer), shell.width));
 }
 
 /** Rows of one dimension as a table. */
 export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): string {
-  const { rows, unit } = answer;
+  const { unit } = answer;
+  // Functions that only call others may be all of it.
+  const rows = answer.rows.filter((row) => !(row.other && row.bytes === 0 && row.count === 0));
   if (rows.length === 0) return NOTHING;
   const bytes = unit === 'bytes';
   const figure = (row: Row) => (bytes ? formatBytes(row.bytes) : formatCount(row.count));
@@ -59,23 +61,26 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
   };
   const columns: Column[] = [
     { title: dimension === 'function' ? 'Own' : bytes ? 'Bytes' : 'Objects', align: 'right', cells: rows.map(figure) },
-    { title: 'Share', align: 'right', cells: rows.map((row) => formatShare(row.share)) },
+    { title: 'Share', align: 'right', cells: rows.map((row) => formatShare(row.share)), spare: 5 },
   ];
   const ofCode = dimension === 'function' || dimension === 'line';
   if (shell.width >= (ofCode ? WIDTH_FOR_BARS_BESIDE_CODE : WIDTH_FOR_BARS)) {
     columns.push({ title: '', cells: rows.map((row) => shareBar(row.share, BAR_WIDTH)), style: shell.colors.cyan });
   }
   if (answer.accuracy === 'sampled') {
-    columns.push({ title: 'Error', align: 'right', cells: rows.map(errorCell), style: shell.colors.dim });
+    columns.push({ title: 'Error', align: 'right', cells: rows.map(errorCell), style: shell.colors.dim, spare: 4 });
   }
   if (rows.some((row) => row.residentBytes !== undefined)) {
-    columns.push({ title: 'Resident', align: 'right', cells: rows.map(residentText) });
+    columns.push({ title: 'Resident', align: 'right', cells: rows.map(residentText), spare: 2 });
   }
-  if (dimension === 'function') columns.push({ title: 'Total', align: 'right', cells: rows.map(total) });
+  if (dimension === 'function') {
+    columns.push({ title: 'Total', align: 'right', cells: rows.map(total), spare: 3 });
+  }
   columns.push({
     title: bytes ? 'Objects' : 'Bytes',
     align: 'right',
     cells: rows.map((row) => (bytes ? formatCount(row.count) : formatBytes(row.bytes))),
+    spare: 1,
   });
   columns.push({
     title: dimension[0].toUpperCase() + dimension.slice(1),

@@ -7,8 +7,11 @@ export interface Column {
   readonly title: string;
   readonly cells: readonly string[];
   readonly align?: 'left' | 'right';
-  /** Cells may be cut in the middle when the table is too wide. */
+  /** Cells may be cut when the table is too wide: by `cut`, or in the middle without one. */
   readonly flexible?: boolean;
+  readonly cut?: (row: number, width: number) => string;
+  /** Where flexible columns have no room to tell anything, columns with such a number are left out, the lowest first. */
+  readonly spare?: number;
   readonly style?: (text: string, row: number) => string;
 }
 
@@ -16,9 +19,12 @@ const GAP = 2;
 const NARROWEST = 12;
 /** Names may be of any length; so much of one says what it is. */
 const MOST = 4096;
+/** A flexible column narrower than this says little. */
+const TELLING = 20;
 
 /** The columns as lines that fit `width` characters (Infinity: as wide as they need), with a header line. */
-export function formatTable(columns: readonly Column[], width: number, header: (text: string) => string): string {
+export function formatTable(all: readonly Column[], width: number, header: (text: string) => string): string {
+  const columns = fitColumns(all, width);
   const widths = fitWidths(columns, width);
   const table = new Table({
     head: columns.map(({ title }, i) => header(shorten(title, widths[i]))),
@@ -29,8 +35,9 @@ export function formatTable(columns: readonly Column[], width: number, header: (
   const rows = columns[0]?.cells.length ?? 0;
   for (let row = 0; row < rows; row++) {
     table.push(
-      columns.map(({ cells, style }, i) => {
-        const text = shorten(printable(cells[row]), widths[i]);
+      columns.map(({ cells, cut, style }, i) => {
+        const cell = printable(cells[row]);
+        const text = cell.length > widths[i] && cut ? printable(cut(row, widths[i])) : shorten(cell, widths[i]);
         return style ? style(text, row) : text;
       }),
     );
@@ -60,13 +67,28 @@ const NO_BORDERS = {
   middle: ' '.repeat(GAP),
 };
 
+const naturalWidth = ({ title, cells }: Column) =>
+  cells.reduce((max, cell) => Math.max(max, Math.min(cell.length, MOST)), title.length);
+
+const sum = (widths: readonly number[]) => widths.reduce((all, one) => all + one, GAP * (widths.length - 1));
+
+/** The columns without those that must go so that what is left tells something. */
+function fitColumns(all: readonly Column[], width: number): readonly Column[] {
+  const needed = (column: Column) => (column.flexible ? Math.min(naturalWidth(column), TELLING) : naturalWidth(column));
+  let columns = all;
+  while (sum(columns.map(needed)) > width) {
+    const spare = columns.filter((column) => column.spare !== undefined);
+    if (spare.length === 0) break;
+    const least = spare.reduce((best, column) => (column.spare! < best.spare! ? column : best));
+    columns = columns.filter((column) => column !== least);
+  }
+  return columns;
+}
+
 /** Natural widths, with the flexible columns shrunk evenly until the table fits. */
 function fitWidths(columns: readonly Column[], width: number): number[] {
-  const widths = columns.map(({ title, cells }) =>
-    cells.reduce((max, cell) => Math.max(max, Math.min(cell.length, MOST)), title.length),
-  );
-  const excess = () => widths.reduce((sum, one) => sum + one, 0) + GAP * (columns.length - 1) - width;
-  while (excess() > 0) {
+  const widths = columns.map(naturalWidth);
+  while (sum(widths) > width) {
     let widest = -1;
     columns.forEach(({ flexible }, i) => {
       if (flexible && widths[i] > NARROWEST && (widest < 0 || widths[i] > widths[widest])) widest = i;

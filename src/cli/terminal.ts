@@ -8,6 +8,11 @@ export function shorten(text: string, width: number): string {
   return `${text.slice(0, width - 1 - tail)}…${text.slice(text.length - tail)}`;
 }
 
+/** `text` cut at its end to `width` characters. */
+export function cutEnd(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}…`;
+}
+
 const EIGHTHS = ['', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
 /** A bar of at most `width` characters for a share of 0–1. */
@@ -29,10 +34,20 @@ export function sparkline(values: readonly (number | null)[]): string {
     .join('');
 }
 
-/** `text` broken between words into lines of at most `width` characters, the first and the others indented so far. */
+/** The unit after a figure, or a dot between parts: neither begins a line. */
+const BOUND = /(?<=\d) (?=(?:[KMGT]iB|B|ns|µs|ms|s|min|[kMGT]|%)(?![\w]))| (?=·( |$))/g;
+const BOUND_SPACE = '\u00a0';
+
+/**
+ * `text` broken between words into lines of at most `width` characters, the first and the others indented so far. Figures
+ * stay with their units.
+ */
 export function wrap(text: string, width: number, first = '', others = first): string {
   const lines: string[] = [];
-  const [head, ...words] = printable(text).split(' ');
+  const [head, ...words] = printable(text)
+    .replace(BOUND, BOUND_SPACE)
+    .split(' ')
+    .map((word) => word.replaceAll(BOUND_SPACE, ' '));
   let line = first + head;
   for (const word of words) {
     if (line.length + 1 + word.length > width) {

@@ -2,7 +2,8 @@ import { NONE, type ProcessIndex, type ThreadIndex, type Trace } from '../trace/
 
 /** "worker (1234)", or "thread 1234" without a name: threads of equal name stay apart. */
 export function threadName(trace: Trace, thread: ThreadIndex): string {
-  const name = trace.threads.name[thread];
+  // The system cuts names at 15 characters, which may leave a space.
+  const name = trace.threads.name[thread].trimEnd();
   const id = trace.threads.osId[thread];
   return name === '' ? `thread ${id}` : `${name} (${id})`;
 }

@@ -8,6 +8,13 @@ export function formatBytes(bytes: number): string {
   return scaled(bytes, 1024, BYTE_UNITS);
 }
 
+/** Stands for a figure that a trace does not tell. */
+export const UNKNOWN = '–';
+
+export function knownBytes(bytes: number | null): string {
+  return bytes === null ? UNKNOWN : formatBytes(bytes);
+}
+
 /** "30", "4.00 k", "1.23 M"; of an estimate whole ones, for there are no fractions of objects. */
 export function formatCount(count: number): string {
   if (Math.abs(count) < 0.5) return count === 0 ? '0' : '<1';

@@ -14,6 +14,9 @@ import type { Dimension, Metric, Unit, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
 import { accuracyText, beforeText, residentText, rowName } from './rows.ts';
 
+/** The report of a view without findings. */
+export const NOTHING_GREW = 'Nothing grew in this view.';
+
 /** A part of the report: a title and its sentences. */
 export interface Section {
   readonly title: string;
@@ -146,6 +149,8 @@ function nativeText({
 }
 
 function residentSetText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
+  if (new Set([first, peak, last].map(formatBytes)).size === 1)
+    return `${process}: resident set ${formatBytes(last)}${from === to ? ` at ${formatTime(to)}` : ' all the time'}.`;
   const course = `${process}: resident set ${last > first ? 'grew' : 'went'} from ${formatBytes(first)} at ${formatTime(from)}`;
   if (formatBytes(peak) === formatBytes(last))
     return `${course} to ${formatBytes(last)} at ${formatTime(to)}, its highest.`;

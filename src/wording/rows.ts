@@ -29,6 +29,12 @@ export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accura
   return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
 }
 
+/** False of a dimension that the memory does not have: native memory is in no GC heap and knows no types, one process is no choice. */
+export function tells(dimension: Dimension, rows: readonly Row[]): boolean {
+  if (dimension === 'process') return rows.length > 1;
+  return rows.some(({ name }) => name !== 'none' && name !== '[no type]');
+}
+
 /** The name a person reads: kinds and heaps by their full names, near lines marked, "other" with what it stands for. */
 export function rowName(row: Row, dimension: Dimension): string {
   if (row.other) return `other (${row.folded} more)`;
@@ -37,6 +43,9 @@ export function rowName(row: Row, dimension: Dimension): string {
   const name = printable(row.name);
   return row.near ? `${name} (near)` : name;
 }
+
+/** What is said of lines that are marked so. */
+export const NEAR_MEANS = '(near): optimised code keeps few line marks; the line is near the true one, not surely it.';
 
 /** What is said of blocks from before an attach: `bytes` of them, null when that is not known. */
 export function beforeText(bytes: number | null): string {

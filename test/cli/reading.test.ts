@@ -67,12 +67,12 @@ describe('top', () => {
     expect(out).toMatchInlineSnapshot(`
       "all 201 MiB · allocated · sampled ±0.6 %
 
-        Bytes   Share   Error  Objects  Line              Function
-      200 MiB  99.6 %   exact        2  Program.cs:27     Shop.Pro…tachments
-      500 KiB   0.2 %  ±311 %   4.00 k  Report.cs:5       Shop.Report.Print
-      100 KiB  <0.1 %  ±311 %      800  Report.cs:6       Shop.Report.Print
-      100 KiB  <0.1 %  ±311 %   4.27 k  [no source line]
-      100 KiB  <0.1 %  ±311 %   4.27 k  [no stack]
+        Bytes   Share   Error  Line              Function
+      200 MiB  99.6 %   exact  Program.cs:27     Shop.Program.…erAttachments
+      500 KiB   0.2 %  ±311 %  Report.cs:5       Shop.Report.Print
+      100 KiB  <0.1 %  ±311 %  Report.cs:6       Shop.Report.Print
+      100 KiB  <0.1 %  ±311 %  [no source line]
+      100 KiB  <0.1 %  ±311 %  [no stack]
       "
     `);
     for (const line of out.split('\n')) expect(line.length).toBeLessThanOrEqual(70);
@@ -327,6 +327,18 @@ test('report tells the story and what to run next', async () => {
       memsurge timeline app.memsurge
     "
   `);
+});
+
+test('report of a view without anything says so', async () => {
+  const { out } = await runOn(traceFromText('1ms  main  soh  A  100  app!Main'), reportCommand, ['--type', 'B']);
+  expect(out).toMatch(/^Nothing grew in this view\.\n\nLook further\n/);
+});
+
+test('a resident set that never changed did not grow', async () => {
+  const still = traceFromText('rss  0.1s=1468006  0.5s=1468106\nprocess  2  short  none\nrss  0.2s=2097152');
+  const { out } = await runOn(still, reportCommand, []);
+  expect(out).toContain('short (2): resident set 2.00 MiB at 200 ms.\n');
+  expect(out).toContain('test (1): resident set 1.40 MiB all the time.\n');
 });
 
 describe('report proposes a tree of callers', () => {

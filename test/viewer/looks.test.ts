@@ -85,6 +85,40 @@ test.each([
   }
 });
 
+test.each([
+  [420, 800, 'light'],
+  [700, 700, 'dark'],
+] as const)(
+  'at %i × %i panes lie one below the other, and rows keep their names',
+  async (width, height, colorScheme) => {
+    for (const [name, query] of traces) {
+      const page = await visit(url + query, { viewport: { width, height }, colorScheme });
+      for (const tab of TABS) {
+        await openTab(page, tab);
+        const what = `${name}, ${tab}`;
+        expect(await page.evaluate('document.documentElement.scrollWidth'), what).toBe(width);
+        const boxes = await Promise.all(
+          ['header', '.timeline', 'main', 'aside.code', 'nav.filters'].map((pane) => page.locator(pane).boundingBox()),
+        );
+        for (const [i, box] of boxes.entries()) {
+          expect(box!.width, what).toBe(width);
+          if (i > 0) expect(box!.y, what).toBeGreaterThanOrEqual(boxes[i - 1]!.y + boxes[i - 1]!.height - 1);
+        }
+        const heads = await page
+          .locator('main [role=columnheader]')
+          .evaluateAll((all) => all.map((head) => [head.textContent, head.getBoundingClientRect()] as const));
+        for (const [title, head] of heads.filter(([title]) =>
+          /^(Function|Type|Thread|Generation)$/.test(title ?? ''),
+        )) {
+          expect(head.width, `${what}: ${title}`).toBeGreaterThan(100);
+          expect(head.right, `${what}: ${title}`).toBeLessThanOrEqual(width);
+        }
+        await picture(page, `${name}-${width}-${colorScheme}-${tab.toLowerCase().replaceAll(' ', '-')}`);
+      }
+    }
+  },
+);
+
 test('axe finds nothing serious in any tab, in both colours', async () => {
   const found: string[] = [];
   for (const [name, query] of traces) {

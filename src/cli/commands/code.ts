@@ -2,13 +2,13 @@ import { Command } from 'commander';
 import { type CodeAnswer, code } from '../../query/code.ts';
 import type { Row } from '../../query/rows.ts';
 import type { Source } from '../../read/source.ts';
-import { printable } from '../../trace/printable.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
-import { headline, rowName } from '../../wording/rows.ts';
+import { headline, NEAR_MEANS, rowName } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
+import { cutEnd, wrap } from '../terminal.ts';
 import { addViewOptions, openView, sourceRootOption, type ViewOptions } from '../view-options.ts';
 
 /** Lines shown before and after the function. */
@@ -37,15 +37,12 @@ export function codeCommand(shell: Shell): Command {
         printJson(shell, withText(answer, source));
         return;
       }
-      shell.out(
-        [answer.function, answer.module, answer.path]
-          .filter((part) => part !== '')
-          .map(printable)
-          .join(' · '),
-      );
-      shell.out(headline(answer));
+      const what = [answer.function, answer.module, answer.path].filter((part) => part !== '').join(' · ');
+      shell.out(wrap(what, shell.width));
+      shell.out(wrap(headline(answer), shell.width));
       shell.out('');
       shell.out(formatCode(shell, answer, source.lines, options.limit ?? DEFAULT_LINES));
+      if (answer.rows.some(({ near }) => near)) shell.out(shell.colors.dim(wrap(NEAR_MEANS, shell.width)));
       printAnswerWarnings(shell, [...answer.warnings, ...source.warnings], opened);
     },
   );
@@ -101,7 +98,7 @@ function formatCode(shell: Shell, answer: CodeAnswer, source: readonly string[] 
   return formatTable(
     [
       { title: answer.unit === 'bytes' ? 'Bytes' : 'Objects', align: 'right', cells: cell(figure), style },
-      { title: 'Share', align: 'right', cells: cell((row) => formatShare(row.share)), style },
+      { title: 'Share', align: 'right', cells: cell((row) => formatShare(row.share)), style, spare: 2 },
       ...(answer.accuracy === 'sampled'
         ? [
             {
@@ -109,17 +106,27 @@ function formatCode(shell: Shell, answer: CodeAnswer, source: readonly string[] 
               align: 'right' as const,
               cells: cell((row) => formatError(row.error)),
               style: shell.colors.dim,
+              spare: 1,
             },
           ]
         : []),
       { title: 'Line', align: 'right', cells: lines.map(({ label }) => label), style: shell.colors.dim },
       { title: '', cells: lines.map(({ row }) => (row !== undefined && row === hottest ? '▶' : '')), style },
-      { title: '', cells: lines.map(({ text, row }) => (row?.near ? `${text}  (near)` : text)), flexible: true, style },
+      {
+        title: '',
+        cells: lines.map(({ text, row }) => text + nearMark(row)),
+        flexible: true,
+        // Code reads from its beginning.
+        cut: (at, width) => cutEnd(lines[at].text, width - nearMark(lines[at].row).length) + nearMark(lines[at].row),
+        style,
+      },
     ],
     shell.width,
     shell.colors.bold,
   );
 }
+
+const nearMark = (row: Row | undefined) => (row?.near ? '  (near)' : '');
 
 const bareLine = (row: Row): Line => ({ label: String(row.line ?? ''), text: '(source not found)', row });
 
@@ -133,11 +140,18 @@ function sourceLines(answer: CodeAnswer, rows: readonly Row[], source: readonly 
   const last = Math.min(source.length, Math.max(...numbers) + CONTEXT);
   const hottest = rows.reduce((best, row) => (row.share > best.share ? row : best), rows[0])?.line ?? first;
   const from = last - first < limit ? first : Math.max(first, Math.min(hottest - (limit >> 1), last - limit + 1));
-  const lines: Line[] = [];
-  for (let line = from; line <= Math.min(last, from + limit - 1); line++) {
-    const text = source[line - 1].replaceAll('\t', '    ');
-    lines.push({ label: String(line), text, row: rows.find((row) => row.line === line) });
-  }
+  const texts = withoutIndent(source.slice(from - 1, Math.min(last, from + limit - 1)));
+  const lines = texts.map((text, i): Line => {
+    const line = from + i;
+    return { label: String(line), text, row: rows.find((row) => row.line === line) };
+  });
   const hidden = rows.filter((row) => !lines.some((line) => line.row === row));
   return [...lines, ...hidden.map((row) => ({ label: String(row.line), text: '(not shown)', row }))];
+}
+
+/** The lines as far to the left as they go together. */
+function withoutIndent(lines: readonly string[]): string[] {
+  const texts = lines.map((line) => line.replaceAll('\t', '    '));
+  const indent = Math.min(...texts.filter((text) => text.trim() !== '').map((text) => text.search(/\S/)));
+  return texts.map((text) => text.slice(Number.isFinite(indent) ? indent : 0));
 }

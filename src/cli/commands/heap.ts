@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../query/heap.ts';
 import { HEAP_LABELS } from '../../trace/kinds.ts';
 import { plural } from '../../trace/plural.ts';
-import { formatBytes, formatTime } from '../../wording/figures.ts';
+import { formatBytes, formatTime, knownBytes, UNKNOWN } from '../../wording/figures.ts';
 import { addHelp, NAME_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -44,19 +44,18 @@ function printHeap(shell: Shell, answer: HeapAnswer, opened: Opened): void {
   const last = answer.gcs.at(-1);
   if (last !== undefined) {
     const processes = new Set(answer.gcs.map((gc) => gc.process)).size;
-    shell.out(
+    const what =
       processes > 1
         ? `GC heaps of ${processes} processes, each after its last collection`
-        : `GC heap of ${last.process} after collection ${last.number} (gen${last.depth}, ${last.type}), at ${formatTime(last.end)}`,
-    );
-    shell.out('');
-    shell.out(formatGenerations(shell, answer, processes === 1 ? last : undefined));
-    shell.out('');
-    shell.out(`${answer.gcs.length} of ${answer.gcCount} ${plural(answer.gcCount, 'collection')}`);
-    shell.out('');
-    shell.out(formatGcs(shell, answer.gcs, processes > 1));
-    shell.out('');
-    shell.out(shell.colors.dim(wrap(EXPLANATION, shell.width)));
+        : `GC heap of ${last.process} after collection ${last.number} (gen${last.depth}, ${last.type}), at ${formatTime(last.end)}`;
+    const tables = [
+      formatGenerations(shell, answer, processes === 1 ? last : undefined),
+      formatGcs(shell, answer.gcs, processes > 1),
+    ];
+    const hasUnknown = tables.some((table) => table.includes(UNKNOWN));
+    const listed = `${answer.gcs.length} of ${answer.gcCount} ${plural(answer.gcCount, 'collection')}`;
+    const explanation = wrap(`${EXPLANATION}${hasUnknown ? ` ${UNKNOWN} is not known.` : ''}`, shell.width);
+    shell.out([wrap(what, shell.width), tables[0], listed, tables[1], shell.colors.dim(explanation)].join('\n\n'));
   }
   printAnswerWarnings(shell, answer.warnings, opened);
 }
@@ -69,52 +68,63 @@ function formatGenerations(shell: Shell, answer: HeapAnswer, last: GcRow | undef
       (total, row) => (pick(row) === null ? total : (total ?? 0) + (pick(row) ?? 0)),
       null,
     );
-  const cells = (pick: (row: GenerationRow) => number | null) => [...answer.rows.map(pick), sum(pick)].map(bytes);
   const total = (text: string, at: number) => (at === answer.rows.length ? shell.colors.bold(text) : text);
+  const figures = (title: string, spare: number | undefined, pick: (row: GenerationRow) => number | null): Column[] =>
+    bytesColumn(title, [...answer.rows.map(pick), sum(pick)], spare).map((column) => ({ ...column, style: total }));
+  const names = [...answer.rows.map((row) => GENERATION_LABELS[row.name]), 'all'];
   const table = formatTable(
     [
-      { title: 'Generation', cells: [...answer.rows.map((row) => GENERATION_LABELS[row.name]), 'all'], style: total },
-      { title: 'Size', align: 'right', cells: cells((row) => row.bytes), style: total },
-      { title: 'In use', align: 'right', cells: cells((row) => row.inUse), style: total },
-      { title: 'Free', align: 'right', cells: cells((row) => row.free), style: total },
-      { title: 'Promoted', align: 'right', cells: cells((row) => row.promoted), style: total },
+      { title: 'Generation', cells: names, style: total, flexible: true },
+      ...figures('Size', undefined, (row) => row.bytes),
+      ...figures('In use', 3, (row) => row.inUse),
+      ...figures('Free', 2, (row) => row.free),
+      ...figures('Promoted', 1, (row) => row.promoted),
     ],
     shell.width,
     shell.colors.bold,
   );
   if (last === undefined || last.committed === null) return table;
-  const parts = `${bytes(last.committedFree)} of it free, ${bytes(last.bookkeeping)} bookkeeping`;
-  return `${table}\n\nCommitted ${bytes(last.committed)}, ${parts}`;
+  const parts = [
+    ...(last.committedFree === null ? [] : [`${formatBytes(last.committedFree)} of it free`]),
+    ...(last.bookkeeping === null ? [] : [`${formatBytes(last.bookkeeping)} bookkeeping`]),
+  ];
+  return `${table}\n\n${wrap([`Committed ${formatBytes(last.committed)}`, ...parts].join(', '), shell.width)}`;
 }
 
 function formatGcs(shell: Shell, gcs: readonly GcRow[], byProcess: boolean): string {
-  const right = (title: string, text: (gc: GcRow) => string): Column => ({
+  const right = (title: string, text: (gc: GcRow) => string, spare?: number): Column => ({
     title,
     align: 'right',
     cells: gcs.map(text),
+    ...(spare !== undefined && { spare }),
   });
-  const size = (gc: GcRow, name: GenerationRow['name']) =>
-    bytes(gc.generations.find((row) => row.name === name)?.bytes ?? null);
+  const size = (title: string, name: GenerationRow['name']) =>
+    bytesColumn(
+      title,
+      gcs.map((gc) => gc.generations.find((row) => row.name === name)?.bytes ?? null),
+    );
+  const figures = (title: string, spare: number | undefined, pick: (gc: GcRow) => number | null) =>
+    bytesColumn(title, gcs.map(pick), spare);
   const wide = shell.width >= WIDTH_FOR_GENERATIONS;
   return formatTable(
     [
       right('GC', (gc) => String(gc.number)),
       right('At', (gc) => formatTime(gc.end)),
-      right('Depth', (gc) => `gen${gc.depth}`),
-      right('Pause', (gc) => formatTime(gc.pause)),
+      right('Depth', (gc) => `gen${gc.depth}`, 3),
+      right('Pause', (gc) => formatTime(gc.pause), 4),
       ...(wide
         ? [
-            right('gen0', (gc) => size(gc, 'gen0')),
-            right('gen1', (gc) => size(gc, 'gen1')),
-            right('gen2', (gc) => size(gc, 'gen2')),
-            right('LOH', (gc) => size(gc, 'loh')),
-            right('POH', (gc) => size(gc, 'poh')),
+            ...size('gen0', 'gen0'),
+            ...size('gen1', 'gen1'),
+            ...size('gen2', 'gen2'),
+            ...size('LOH', 'loh'),
+            ...size('POH', 'poh'),
           ]
         : []),
-      right('In use', (gc) => bytes(gc.inUse)),
-      right('Free', (gc) => bytes(gc.free)),
-      right('Committed', (gc) => bytes(gc.committed)),
-      { title: 'Reason', cells: gcs.map((gc) => `${gc.reason}, ${gc.type}`), flexible: true },
+      ...figures('In use', undefined, (gc) => gc.inUse),
+      ...figures('Free', 2, (gc) => gc.free),
+      ...figures('Committed', 5, (gc) => gc.committed),
+      { title: 'Reason', cells: gcs.map((gc) => `${gc.reason}, ${gc.type}`), flexible: true, spare: 6 },
       ...(byProcess ? [{ title: 'Process', cells: gcs.map((gc) => gc.process), flexible: true }] : []),
     ],
     shell.width,
@@ -122,6 +132,8 @@ function formatGcs(shell: Shell, gcs: readonly GcRow[], byProcess: boolean): str
   );
 }
 
-function bytes(value: number | null): string {
-  return value === null ? '?' : formatBytes(value);
+/** Where nothing of it is known there is no such column. */
+function bytesColumn(title: string, values: readonly (number | null)[], spare?: number): Column[] {
+  if (values.every((value) => value === null)) return [];
+  return [{ title, align: 'right', cells: values.map(knownBytes), ...(spare !== undefined && { spare }) }];
 }

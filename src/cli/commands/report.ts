@@ -6,7 +6,7 @@ import { TraceError } from '../../trace/errors.ts';
 import { printable } from '../../trace/printable.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { View } from '../../trace/view.ts';
-import { findingsOf, sectionsOf } from '../../wording/findings.ts';
+import { findingsOf, NOTHING_GREW, sectionsOf } from '../../wording/findings.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printJson, printWarnings } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -90,14 +90,19 @@ export function reportCommand(shell: Shell, version: string): Command {
 /** The report's sections, then where to look further. */
 function reportText(shell: Shell, opened: Opened, answers: readonly ReportAnswer[], processes: number): string {
   const { bold } = shell.colors;
-  return sectionsOf(answers, processes)
-    .map(({ title, statements, more }) => {
-      const lines = [
-        ...statements.map(({ label, text }) => (label ? `${label}:`.padEnd(LABEL_WIDTH) + text : text)),
-        ...(more === undefined ? [] : [more]),
-      ];
-      return [bold(title), ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join('\n');
-    })
+  const sections = sectionsOf(answers, processes);
+  return (sections.length === 0 ? [NOTHING_GREW] : [])
+    .concat(
+      sections.map(({ title, statements, more }) => {
+        const lines = [
+          ...statements.map(({ label, text }) => (label ? `${label}:`.padEnd(LABEL_WIDTH) + text : text)),
+          ...(more === undefined ? [] : [more]),
+        ];
+        return [bold(wrap(title, shell.width)), ...lines.map((line) => wrap(line, shell.width, '  ', '    '))].join(
+          '\n',
+        );
+      }),
+    )
     .concat([bold('Look further'), ...nextCommands(opened, answers).map((line) => `  ${printable(line)}`)].join('\n'))
     .join('\n\n');
 }

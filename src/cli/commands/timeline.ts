@@ -6,13 +6,15 @@ import { headline } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
-import { sparkline } from '../terminal.ts';
+import { sparkline, wrap } from '../terminal.ts';
 import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const LABEL_WIDTH = 14;
 const FIGURE_WIDTH = 22;
 const WIDEST = 100;
 const NARROWEST = 20;
+/** Narrower terminals have the figures under their charts. */
+const WIDTH_FOR_FIGURES = LABEL_WIDTH + NARROWEST + FIGURE_WIDTH;
 const DEFAULT_STRETCHES = 60;
 
 export function timelineCommand(shell: Shell): Command {
@@ -29,7 +31,7 @@ export function timelineCommand(shell: Shell): Command {
         printJson(shell, answer);
         return;
       }
-      shell.out(headline(answer));
+      shell.out(wrap(headline(answer), shell.width));
       shell.out('');
       shell.out(formatTimeline(shell, answer));
       printAnswerWarnings(shell, answer.warnings, opened);
@@ -49,7 +51,8 @@ export function timelineCommand(shell: Shell): Command {
 
 function chartWidth(shell: Shell): number {
   if (shell.width === Number.POSITIVE_INFINITY) return DEFAULT_STRETCHES;
-  return Math.max(NARROWEST, Math.min(WIDEST, shell.width - LABEL_WIDTH - FIGURE_WIDTH));
+  const figures = shell.width < WIDTH_FOR_FIGURES ? 0 : FIGURE_WIDTH;
+  return Math.max(NARROWEST, Math.min(WIDEST, shell.width - LABEL_WIDTH - figures));
 }
 
 /** One line per quantity, each scaled to its own largest value, over a common axis of time. */
@@ -83,13 +86,14 @@ function formatTimeline(shell: Shell, answer: Answer<TimelineRow>): string {
       note: `${rows.reduce((sum, row) => sum + row.gcs, 0)} in all`,
     },
   ].filter((line) => line !== undefined);
+  const gap = shell.width < WIDTH_FOR_FIGURES ? `\n${' '.repeat(LABEL_WIDTH)}` : '  ';
   const chart = lines.map(({ label, chart, note }) =>
-    `${label.padEnd(LABEL_WIDTH)}${shell.colors.cyan(chart)}  ${note}`.trimEnd(),
+    `${label.padEnd(LABEL_WIDTH)}${shell.colors.cyan(chart)}${gap}${note}`.trimEnd(),
   );
   return [
     ...chart,
     axis(rows),
-    shell.colors.dim('Collections: the highest generation collected in each stretch of time.'),
+    shell.colors.dim(wrap('Collections: the highest generation collected in each stretch of time.', shell.width)),
   ].join('\n');
 }
 

@@ -2,13 +2,15 @@ import { Command, Option } from 'commander';
 import type { Answer, Row } from '../../query/rows.ts';
 import { top } from '../../query/top.ts';
 import { DIMENSIONS, type Dimension } from '../../trace/view.ts';
+import { NEAR_MEANS, tells } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { formatRows, printAnswerWarnings, printHeadline, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
+import { wrap } from '../terminal.ts';
 import { addViewOptions, type Opened, openView, type ViewOptions } from '../view-options.ts';
 
 /** The Filters panel: what to narrow by, a few rows of each. */
-const PANEL: readonly Dimension[] = ['kind', 'heap', 'type', 'thread', 'function'];
+const PANEL: readonly Dimension[] = ['kind', 'process', 'heap', 'type', 'thread', 'function'];
 const PANEL_ROWS = 4;
 const DEFAULT_ROWS = 20;
 
@@ -58,6 +60,7 @@ function printTop(shell: Shell, opened: Opened, dimension: Dimension, options: V
   printHeadline(shell, answer);
   shell.out('');
   shell.out(formatRows(shell, answer, dimension));
+  if (answer.rows.some(({ near }) => near)) shell.out(shell.colors.dim(wrap(NEAR_MEANS, shell.width)));
   printAnswerWarnings(shell, answer.warnings, opened);
 }
 
@@ -72,7 +75,8 @@ function printPanel(shell: Shell, opened: Opened, options: ViewOptions): void {
     return;
   }
   printHeadline(shell, first);
-  const shown = first.rows.length === 0 ? answers.slice(0, 1) : answers;
+  const shown =
+    first.rows.length === 0 ? answers.slice(0, 1) : answers.filter(([dimension, { rows }]) => tells(dimension, rows));
   for (const [dimension, answer] of shown) {
     shell.out('');
     shell.out(formatRows(shell, answer, dimension));

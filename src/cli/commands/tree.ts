@@ -6,6 +6,7 @@ import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
+import { shorten, wrap } from '../terminal.ts';
 import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const DEFAULT_NODES = 40;
@@ -30,7 +31,7 @@ export function treeCommand(shell: Shell): Command {
       printJson(shell, answer);
       return;
     }
-    shell.out(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`);
+    shell.out(wrap(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`, shell.width));
     shell.out('');
     shell.out(
       answer.rows.length === 0 ? NOTHING : formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'),
@@ -64,7 +65,7 @@ function formatTree(shell: Shell, rows: readonly TreeRow[], unit: 'bytes' | 'cou
   return formatTable(
     [
       { title: 'Total', align: 'right', cells: lines.map(({ row }) => figure(row.bytes, row.count)) },
-      { title: 'Share', align: 'right', cells: lines.map(({ row }) => formatShare(row.share)) },
+      { title: 'Share', align: 'right', cells: lines.map(({ row }) => formatShare(row.share)), spare: 3 },
       ...(sampled
         ? [
             {
@@ -72,24 +73,36 @@ function formatTree(shell: Shell, rows: readonly TreeRow[], unit: 'bytes' | 'cou
               align: 'right' as const,
               cells: lines.map(({ row }) => formatError(row.error)),
               style: shell.colors.dim,
+              spare: 2,
             },
           ]
         : []),
       {
         title: 'Own',
         align: 'right',
+        spare: 1,
         cells: lines.map(({ row }) => (row.ownBytes === 0 || row.other ? '' : figure(row.ownBytes, row.ownCount))),
       },
       {
         title: '  Function',
-        cells: lines.map(({ row, indent, hot }) => `${hot ? '▶' : ' '} ${indent}${rowName(row, 'function')}`),
+        cells: lines.map((line) => placeOf(line) + nameOf(line)),
         flexible: true,
+        cut: (at, width) => fitLine(lines[at], width),
         style,
       },
     ],
     shell.width,
     shell.colors.bold,
   );
+}
+
+const placeOf = ({ hot, indent }: Line) => `${hot ? '▶' : ' '} ${indent}`;
+const nameOf = ({ row }: Line) => rowName(row, 'function');
+
+/** The name is cut, not its place in the tree, unless that would leave nothing of the name. */
+function fitLine(line: Line, width: number): string {
+  const place = placeOf(line).slice(0, Math.floor(width / 2));
+  return place + shorten(nameOf(line), width - place.length);
 }
 
 /** Depth first; a single child stands at its parent's indent, so that deep stacks stay readable. */

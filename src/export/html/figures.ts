@@ -1,6 +1,6 @@
 import type { Row } from '../../query/rows.ts';
 import type { Unit } from '../../trace/view.ts';
-import { formatBytes, formatCount, formatShare } from '../../wording/figures.ts';
+import { formatBytes, formatCount, formatShare, UNKNOWN } from '../../wording/figures.ts';
 import { clipped, type Html, html } from './markup.ts';
 
 /** Longest name that is shown whole. */
@@ -22,9 +22,9 @@ export function figureText({ bytes, count }: Pick<Row, 'bytes' | 'count'>, unit:
   return unit === 'bytes' ? formatBytes(bytes) : formatCount(count);
 }
 
-/** A cell of bytes with the exact figure on hover; "?" where the trace does not say. */
+/** A cell of bytes with the exact figure on hover; a dash where the trace does not say. */
 export function bytesCell(bytes: number | null): Html {
-  if (bytes === null) return html`<td class="n">?</td>`;
+  if (bytes === null) return html`<td class="n" title="not known">${UNKNOWN}</td>`;
   return html`<td class="n" title="${exactly(bytes)} bytes">${formatBytes(bytes)}</td>`;
 }
 

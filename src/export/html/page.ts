@@ -3,7 +3,7 @@ import type { ReportAnswer } from '../../query/report.ts';
 import { timeline } from '../../query/timeline.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { View } from '../../trace/view.ts';
-import { sectionsOf, whoTitle } from '../../wording/findings.ts';
+import { NOTHING_GREW, sectionsOf, whoTitle } from '../../wording/findings.ts';
 import { chartOf } from './chart.ts';
 import { headOf, programOf } from './head.ts';
 import { heapOf } from './heap.ts';
@@ -61,7 +61,7 @@ ${lookFurther(notes.commands)}
 
 function findings(answers: readonly ReportAnswer[], processes: number): Html {
   const sections = sectionsOf(answers, processes);
-  if (sections.length === 0) return html`<section><h2>Findings</h2><p>Nothing grew in this view.</p></section>`;
+  if (sections.length === 0) return html`<section><h2>Findings</h2><p>${NOTHING_GREW}</p></section>`;
   return html`<section class="findings"><h2>Findings</h2>${sections.map(
     ({ title, statements, more }) =>
       html`<h3>${title}</h3><ul>${statements.map(

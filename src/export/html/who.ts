@@ -3,7 +3,7 @@ import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { Dimension, View } from '../../trace/view.ts';
 import { formatError } from '../../wording/figures.ts';
-import { headline, NOTHING, residentAgeText, residentText, rowName } from '../../wording/rows.ts';
+import { headline, NOTHING, residentAgeText, residentText, rowName, tells } from '../../wording/rows.ts';
 import { breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -29,12 +29,6 @@ export function whoOf(trace: Trace, view: View): Html {
   const age = all.residentAge === undefined ? '' : ` ${residentAgeText(all)}`;
   return html`<p class="dim">${headline(all)}. Rows and “other” add up to the total.${age}</p>
 <div class="tables">${tables.map(({ dimension, answer }) => tableOf(answer, dimension))}</div>`;
-}
-
-/** False for a dimension that this memory does not have: native memory is in no GC heap and knows no types. */
-function tells(dimension: Dimension, rows: readonly Row[]): boolean {
-  if (dimension === 'process') return rows.length > 1;
-  return rows.some((row) => row.name !== 'none' && row.name !== '[no type]');
 }
 
 function tableOf(answer: Answer, dimension: Dimension): Html {

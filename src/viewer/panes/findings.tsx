@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { Row } from '../../query/rows.ts';
 import { type Dimension, FACETS, type View } from '../../trace/view.ts';
-import { type Piece, type Statement, sectionsOf } from '../../wording/findings.ts';
+import { NOTHING_GREW, type Piece, type Statement, sectionsOf } from '../../wording/findings.ts';
 import { filterTexts } from '../../wording/view.ts';
 import { useAnswer } from '../answers.ts';
 import { qualifiedRow } from '../functions.ts';
@@ -31,7 +31,7 @@ export function Findings(): JSX.Element {
         </section>
       ))}
       {sections.length === 0 && (
-        <p class="empty">Nothing grew in this view. Take a filter away, or choose a longer stretch of time.</p>
+        <p class="empty">{NOTHING_GREW} Take a filter away, or choose a longer stretch of time.</p>
       )}
     </div>
   );

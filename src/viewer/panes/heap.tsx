@@ -1,7 +1,7 @@
 import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { GcRow, GenerationRow } from '../../query/heap.ts';
-import { formatBytes, formatTime } from '../../wording/figures.ts';
+import { formatTime, knownBytes } from '../../wording/figures.ts';
 import { useAnswer } from '../answers.ts';
 import { view } from '../place.ts';
 import { exactText } from '../widgets/figures.tsx';
@@ -33,7 +33,7 @@ export function Heap(): JSX.Element {
         <h2>GC heap after the last collection, by generation</h2>
         <Grid
           label="generations"
-          columns={GENERATION_COLUMNS}
+          columns={knownColumns(GENERATION_COLUMNS, answer.rows)}
           rows={answer.rows.map((row) => ({ key: row.name, row }))}
           selected={selected.value}
           onSelect={(_, key) => {
@@ -49,7 +49,7 @@ export function Heap(): JSX.Element {
         </h2>
         <Grid
           label="garbage collections"
-          columns={GC_COLUMNS}
+          columns={knownColumns(GC_COLUMNS, answer.gcs)}
           rows={answer.gcs.map((row, i) => ({ key: `gc ${i}`, row }))}
           selected={selected.value}
           onSelect={(_, key) => {
@@ -62,15 +62,21 @@ export function Heap(): JSX.Element {
   );
 }
 
-function bytesColumn<R>(title: string, value: (row: R) => number | null, hint?: string): Column<R> {
+function bytesColumn<R>(title: string, value: (row: R) => number | null, spare?: number): Column<R> {
   return {
     title,
     width: '6.5em',
     number: true,
-    text: (row) => (value(row) === null ? '?' : formatBytes(value(row)!)),
+    text: (row) => knownBytes(value(row)),
     value,
-    hint: (row) => hint ?? (value(row) === null ? 'the trace does not say' : exactText('bytes', value(row)!)),
+    ...(spare !== undefined && { spare }),
+    hint: (row) => (value(row) === null ? 'the trace does not say' : exactText('bytes', value(row)!)),
   };
+}
+
+/** Without those of which nothing is known. */
+function knownColumns<R>(columns: readonly Column<R>[], rows: readonly R[]): Column<R>[] {
+  return columns.filter(({ value }) => value === undefined || rows.some((row) => value(row) !== null));
 }
 
 const GENERATION_COLUMNS: Column<GenerationRow>[] = [
@@ -85,12 +91,19 @@ const GC_COLUMNS: Column<GcRow>[] = [
   { title: 'GC', width: '4em', number: true, text: (row) => String(row.number), value: (row) => row.number },
   { title: 'End', width: '6em', number: true, text: (row) => formatTime(row.end), value: (row) => row.end },
   { title: 'Gen', width: '3em', number: true, text: (row) => String(row.depth), value: (row) => row.depth },
-  { title: 'Type', width: '7em', text: (row) => row.type },
-  { title: 'Pause', width: '6em', number: true, text: (row) => formatTime(row.pause), value: (row) => row.pause },
+  { title: 'Type', width: '7em', spare: 3, text: (row) => row.type },
+  {
+    title: 'Pause',
+    width: '6em',
+    number: true,
+    spare: 4,
+    text: (row) => formatTime(row.pause),
+    value: (row) => row.pause,
+  },
   bytesColumn('In use', (row) => row.inUse),
-  bytesColumn('Free', (row) => row.free),
-  bytesColumn('Promoted', (row) => row.promoted),
-  bytesColumn('Committed', (row) => row.committed),
+  bytesColumn('Free', (row) => row.free, 2),
+  bytesColumn('Promoted', (row) => row.promoted, 1),
+  bytesColumn('Committed', (row) => row.committed, 5),
   { title: 'Reason', width: '2fr', text: (row) => row.reason },
   { title: 'Process', width: '1fr', text: (row) => row.process },
 ];

@@ -50,6 +50,7 @@ function shareColumn<R extends Figures>(): Column<R> {
     title: 'Share',
     width: '7.5em',
     number: true,
+    spare: 5,
     text: (row) => formatShare(row.share),
     value: (row) => row.share,
     cell: (row) => (
@@ -66,6 +67,7 @@ function errorColumn<R extends Figures>(): Column<R> {
     title: 'Error',
     width: '4.8em',
     number: true,
+    spare: 4,
     text: (row) => (row.bytes === 0 && row.count === 0 ? '' : formatError(row.error)),
     value: (row) => row.error,
     hint: () => '95 % of the time the true figure lies within this',

@@ -14,6 +14,8 @@ export interface Column<R> extends SavedColumn<R> {
   readonly grid?: (row: R, at: GridRow<R>) => ComponentChildren;
   /** The exact value, or all of a text that may be cut. */
   readonly hint?: (row: R) => string;
+  /** Where there is no room for the text of rows, columns with such a number are not shown, the lowest first. */
+  readonly spare?: number;
   /** Sorts the whole answer by this column. */
   readonly onSort?: () => void;
   readonly sorted?: boolean;
@@ -50,22 +52,57 @@ interface GridProps<R> {
 /** Height of a row, as in style.css. */
 const ROW = 24;
 const OVERSCAN = 10;
+/** Between columns, and half of it with the padding at both ends of a row. */
+const GAP = 12;
+/** Least width of a column of text, em; those of figures have theirs. */
+const LEAST_TEXT = 9;
+/** Columns go before texts are narrower than this, em. */
+const TELLING_TEXT = 16;
+/** Of the page's font, see style.css. */
+const EM = 13;
+
+const least = (width: string, text: number) => (width.endsWith('fr') ? text : Math.min(text, Number.parseFloat(width)));
+
+/** The columns for which there is room in `width` px. */
+function fitColumns<R>(columns: readonly Column<R>[], width: number): readonly Column<R>[] {
+  const needed = columns.reduce((sum, column) => sum + least(column.width, TELLING_TEXT) * EM + GAP, 0);
+  const spare = columns.filter((column) => column.spare !== undefined);
+  if (needed <= width || spare.length === 0) return columns;
+  const first = spare.reduce((best, column) => (column.spare! < best.spare! ? column : best));
+  return fitColumns(
+    columns.filter((column) => column !== first),
+    width,
+  );
+}
 
 /**
  * A table or tree of rows of equal height, of which only those in sight are in the document. The grid has the focus and
  * names its selected row, so that arrows walk it (WAI-ARIA grid and treegrid patterns).
  */
 export function Grid<R>(props: GridProps<R>): JSX.Element {
-  const { label, columns, rows, selected, onSelect, onOpen, empty, search } = props;
+  const { label, rows, selected, onSelect, onOpen, empty, search } = props;
   const body = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
+  const [width, setWidth] = useState(Number.POSITIVE_INFINITY);
+  const columns = fitColumns(props.columns, width);
   const at = rows.findIndex(({ key }) => key === selected);
-  useEffect(() => watchHeight(body.current!, setHeight), []);
+  useEffect(
+    () =>
+      watchSize(body.current!, ({ clientWidth, clientHeight }) => {
+        setWidth(clientWidth);
+        setHeight(clientHeight);
+      }),
+    [],
+  );
   useEffect(() => scrollTo(body.current!, at), [at, selected]);
   const first = Math.max(0, Math.floor(top / ROW) - OVERSCAN);
   const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + OVERSCAN);
-  const template = { gridTemplateColumns: columns.map(({ width }) => `minmax(0, ${width})`).join(' ') };
+  const template = {
+    gridTemplateColumns: columns.map(({ width }) => `minmax(${least(width, LEAST_TEXT)}em, ${width})`).join(' '),
+  };
+  // Narrower panes scroll sideways, so that no figure is cut and no name vanishes.
+  const minWidth = `calc(${columns.map(({ width }) => `${least(width, LEAST_TEXT)}em`).join(' + ') || '0px'} + ${columns.length * GAP}px)`;
   const id = `grid-${label.replaceAll(/\W/g, '-')}`;
   const isTree = props.onToggle !== undefined;
 
@@ -85,7 +122,7 @@ export function Grid<R>(props: GridProps<R>): JSX.Element {
           if (walk(props, at, event)) event.preventDefault();
         }}
       >
-        <div class="grid-row grid-head" role="row" style={template}>
+        <div class="grid-row grid-head" role="row" style={{ ...template, minWidth }}>
           {columns.map((column) => (
             <div
               key={column.title}
@@ -111,7 +148,7 @@ export function Grid<R>(props: GridProps<R>): JSX.Element {
             </div>
           </div>
         )}
-        <div role="presentation" class="grid-rows" style={{ height: `${rows.length * ROW}px` }}>
+        <div role="presentation" class="grid-rows" style={{ height: `${rows.length * ROW}px`, minWidth }}>
           {rows.slice(first, last).map((one, i) => (
             <div
               key={one.key}
@@ -247,8 +284,8 @@ function walk<R>(
   }
 }
 
-function watchHeight(element: HTMLElement, set: (height: number) => void): () => void {
-  const observer = new ResizeObserver(() => set(element.clientHeight));
+function watchSize(element: HTMLElement, onSize: (element: HTMLElement) => void): () => void {
+  const observer = new ResizeObserver(() => onSize(element));
   observer.observe(element);
   return () => observer.disconnect();
 }

@@ -156,6 +156,7 @@ function treeColumns(
       title: ownTitle,
       width: '5.6em',
       number: true,
+      spare: 1,
       text: ownText,
       value: own,
       hint: (row) => exactText(unit, own(row)),
