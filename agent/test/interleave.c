@@ -121,6 +121,8 @@ void memory_clear(void *at, size_t bytes) {
 }
 void agent_stop_requested(void) { abort(); }
 void *dlsym_thunk(void *handle, const char *name) { return (void)handle, (void)name, NULL; }
+long syscall_thunk(long number, ...) { return (void)number, -1; }
+long (*real_syscall)(long, ...) = syscall_thunk;
 void *(*real_dlsym)(void *, const char *);
 char bootstrap_memory[BOOTSTRAP_BYTES];
 
