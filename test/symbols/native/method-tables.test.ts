@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -21,7 +20,7 @@ test('types are named by the symbols of their method tables', async () => {
   const [source, program] = [join(folder, 'tables.s'), join(folder, 'tables')];
   const tables = Object.keys(TABLES).map((name) => `"${name}": .quad 1, 2`);
   writeFileSync(source, ['.data', ...tables, 'other: .quad 3', '.text', '.globl main', 'main: ret', ''].join('\n'));
-  execFileSync('cc', ['-o', program, source]);
+  answerOf('gcc', ['-o', program, source]);
   const rows = answerOf('nm', [program]).split('\n');
   const at = new Map(rows.map((row) => [row.slice(19), Number.parseInt(row.slice(0, 16), 16)]));
   const addresses = [...Object.keys(TABLES), 'other'].map((name) => at.get(name)!);
@@ -31,7 +30,7 @@ test('types are named by the symbols of their method tables', async () => {
   expect([...found.values()].sort()).toEqual(Object.values(TABLES).sort());
   expect(found.get(at.get('_ZTV6String')!)).toBe('System.String');
 
-  execFileSync('strip', [program]);
+  answerOf('strip', [program]);
   expect(namesOfMethodTables(program, addresses, open).size).toBe(0);
   expect(namesOfMethodTables(join(folder, 'nothing'), addresses, open).size).toBe(0);
 });
