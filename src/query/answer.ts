@@ -1,7 +1,8 @@
 import { KINDS } from '../trace/kinds.ts';
 import type { ProcessIndex, Trace } from '../trace/tables.ts';
-import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
+import { DEFAULT_VIEW, type Unit, type View } from '../trace/view.ts';
 import { accuracyOf, relativeError } from './error.ts';
+import { createRecent, type Recent } from './recent.ts';
 import type { Amount, Answer, Row } from './rows.ts';
 import { select } from './selection.ts';
 import { sumBy } from './sum-by.ts';
@@ -21,7 +22,7 @@ export function answer<R>(
     metric: view.metric,
     unit: view.unit,
     total: { ...amountOf(total, 0), ...(error !== undefined && { error }) },
-    whole: wholeOf(trace, view.metric),
+    whole: wholeOf(trace, view),
     accuracy: accuracyOf(total[VARIANCE]),
     rows,
     warnings: [...traceWarnings(trace), ...warnings],
@@ -56,18 +57,20 @@ export function figuresOf(
   };
 }
 
-const wholes = new WeakMap<Trace, Map<Metric, Amount>>();
+const wholes = new WeakMap<Trace, Recent<Amount>>();
 
-function wholeOf(trace: Trace, metric: Metric): Amount {
-  const known = wholes.get(trace) ?? new Map<Metric, Amount>();
-  wholes.set(trace, known);
-  let whole = known.get(metric);
-  if (whole === undefined) {
-    const selection = select(trace, { ...DEFAULT_VIEW, metric });
-    whole = amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
-    known.set(metric, whole);
-  }
-  return whole;
+/**
+ * What a view is a part of. Of what was allocated a range of time is a part; what is held, or was released, at the end of a
+ * range may be more than at the end of the recording, so there the whole is that of the same range.
+ */
+function wholeOf(trace: Trace, { metric, from, to }: View): Amount {
+  const recent = wholes.get(trace) ?? createRecent(8);
+  wholes.set(trace, recent);
+  const range = metric === 'allocated' || metric === 'peak' ? {} : { from, to };
+  return recent(JSON.stringify([metric, range]), () => {
+    const selection = select(trace, { ...DEFAULT_VIEW, metric, ...range });
+    return amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
+  });
 }
 
 function threadsOf(trace: Trace, process: ProcessIndex): number {

@@ -45,8 +45,16 @@ export function metricOfKinds(kinds: readonly Kind[]): Metric {
 export function partsOf(trace: Trace, view: View): { parts: Part[]; warnings: string[] } {
   const warnings: string[] = [];
   const parts = eventParts(trace, view, warnings);
-  const wantsNative = view.kinds.length === 0 || view.kinds.some((kind) => NATIVE_KINDS.includes(kind));
-  if (wantsNative && trace.native.allocated.length > 0) parts.push(...countedParts(trace, view));
+  const counted = derived(trace).kindsCounted.filter((kind) => view.kinds.length === 0 || view.kinds.includes(kind));
+  if (counted.length === 0) return { parts, warnings };
+  try {
+    parts.push(...countedParts(trace, view));
+  } catch (error) {
+    // Where blocks are sampled, mappings are counted all the same: they must not keep the blocks from being told.
+    const isAsked = view.kinds.length > 0 || counted.includes('native-heap');
+    if (!(error instanceof TraceError) || isAsked) throw error;
+    warnings.push(`${counted.map((kind) => KIND_LABELS[kind]).join(', ')} is left out: ${error.message}`);
+  }
   return { parts, warnings };
 }
 

@@ -67,7 +67,7 @@ export interface HeapFinding {
   readonly resident: number | null;
   /** Bytes allocated in the heap of that generation until the collection, as far as the trace saw it. */
   readonly allocatedBefore: number;
-  /** Bytes allocated anywhere after the collection, which its figures cannot hold. */
+  /** Bytes allocated in any GC heap after the collection, which its figures cannot hold. */
   readonly allocatedAfter: number;
   readonly view: View;
 }
@@ -297,7 +297,13 @@ function heapFindings(trace: Trace, view: View): HeapFinding[] {
   const findings: HeapFinding[] = [];
   for (let process = 0; process < trace.processes.length; process++) {
     if (mask[process] === 0) continue;
-    const own: View = { ...DEFAULT_VIEW, processes: [processName(trace, process)], from: view.from, to: view.to };
+    const own: View = {
+      ...DEFAULT_VIEW,
+      processes: [processName(trace, process)],
+      kinds: ['gc-heap'],
+      from: view.from,
+      to: view.to,
+    };
     const answer = heap(trace, own, GENERATIONS.length);
     const last = answer.gcs.at(-1);
     if (last === undefined) continue;

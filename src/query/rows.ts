@@ -56,7 +56,7 @@ export interface Answer<R = Row> {
   readonly metric: Metric;
   readonly unit: Unit;
   readonly total: Total;
-  /** The same metric without any filter. */
+  /** The same metric without any filter; of what is held at the end of a range of time, the same range. */
   readonly whole: Amount;
   readonly accuracy: Accuracy;
   /**

@@ -111,8 +111,11 @@ const HEAP = kindIndex('native-heap');
 /** Points of a series from samples: more than any screen is wide. */
 const SERIES_POINTS = 4096;
 
-/** The native heap as the counters of exact mode say it, at each look. */
-export function liveByCounts(capture: AgentCapture, { allocated, released }: NativeCounts): LiveSeries {
+/**
+ * The native heap as the counters of exact mode say it, at each look, and at its peak between them. The agent watches the
+ * peak: a look above it has read counters that changed meanwhile.
+ */
+export function liveByCounts(capture: AgentCapture, { allocated, released, peak }: NativeCounts): LiveSeries {
   const changes = new Map<number, number>();
   const add = (rows: CountedRows, sign: number) => {
     for (let i = 0; i < rows.length; i++) {
@@ -122,7 +125,21 @@ export function liveByCounts(capture: AgentCapture, { allocated, released }: Nat
   };
   add(allocated, 1);
   add(released, -1);
-  return runningSum([...changes].sort(([a], [b]) => a - b));
+  const looks = runningSum([...changes].sort(([a], [b]) => a - b));
+  if (peak.length === 0) return looks;
+  const highest = { time: peak.time[0], value: peak.bytes.reduce((sum, bytes) => sum + bytes, 0) };
+  const after = looks.time.findIndex((time) => time > highest.time);
+  const at = after < 0 ? looks.time.length : after;
+  const value = looks.value.map((bytes) => Math.min(bytes, highest.value));
+  return { time: withValue(looks.time, at, highest.time), value: withValue(value, at, highest.value) };
+}
+
+function withValue(column: Float64Array, at: number, value: number): Float64Array {
+  const longer = new Float64Array(column.length + 1);
+  longer.set(column.subarray(0, at));
+  longer[at] = value;
+  longer.set(column.subarray(at), at + 1);
+  return longer;
 }
 
 /** The native heap as its samples say it: `bytes` is what each sample stands for. */
