@@ -106,5 +106,6 @@ function syntheticTrace(rows: number): Trace {
     nativeFramesUnresolved: 0,
     samplingMeanBytes: 102_400,
     warnings: [],
+    blindSpots: [],
   });
 }

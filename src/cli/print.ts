@@ -2,7 +2,7 @@ import type { Answer, Row } from '../query/rows.ts';
 import { plural } from '../trace/plural.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
-import { beforeText, headline, NOTHING, rowName } from '../wording/rows.ts';
+import { beforeText, headline, nothingText, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
@@ -48,7 +48,7 @@ export function printHeadline(shell: Shell, answer: Answer): void {
 /** Rows of one dimension as a table. */
 export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): string {
   const { rows, unit } = answer;
-  if (rows.length === 0) return NOTHING;
+  if (rows.length === 0) return wrap(nothingText(answer), shell.width);
   const bytes = unit === 'bytes';
   const figure = (row: Row) => (bytes ? formatBytes(row.bytes) : formatCount(row.count));
   const total = (row: Row) => {

@@ -1,12 +1,14 @@
 import { KINDS } from '../trace/kinds.ts';
-import type { ProcessIndex, Trace } from '../trace/tables.ts';
+import { type BlindSpot, NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Unit, type View } from '../trace/view.ts';
+import { absenceOf, blindSpotsOf, blindTexts } from './blind.ts';
+import { cutOf } from './cut.ts';
 import { accuracyOf, relativeError } from './error.ts';
 import { createRecent, type Recent } from './recent.ts';
-import type { Amount, Answer, Row } from './rows.ts';
-import { select } from './selection.ts';
+import type { Amount, Answer, Cut, Nothing, Row } from './rows.ts';
+import { processMask, select } from './selection.ts';
 import { sumBy } from './sum-by.ts';
-import { BYTES, COUNT, type Sums, totalOf, VARIANCE, WIDTH } from './sums.ts';
+import { BYTES, COUNT, ROWS, type Sums, totalOf, VARIANCE, WIDTH } from './sums.ts';
 
 /** The parts every answer has; `total` is one group of sums. */
 export function answer<R>(
@@ -17,6 +19,7 @@ export function answer<R>(
   warnings: readonly string[],
 ): Answer<R> {
   const error = errorOf(total, 0, view.unit);
+  const cut = cutOf(trace, view);
   return {
     view,
     metric: view.metric,
@@ -25,8 +28,42 @@ export function answer<R>(
     whole: wholeOf(trace, view),
     accuracy: accuracyOf(total[VARIANCE]),
     rows,
-    warnings: [...traceWarnings(trace), ...warnings],
+    ...(total[ROWS] === 0 && { nothing: nothingOf(trace, view, cut) }),
+    ...(cut && { cut }),
+    warnings: [
+      ...generalWarnings(trace),
+      ...blindWarnings(trace, view),
+      ...(cut === undefined ? [] : [cutText(cut)]),
+      ...warnings,
+    ],
   };
+}
+
+/** Why there are no rows. */
+export function nothingOf(trace: Trace, view: View, cut?: Cut): Nothing {
+  if (trace.recording.preview) return { about: 'unread', texts: [] };
+  const absence = absenceOf(trace, view, processMask(trace, view).mask);
+  const texts = [...(absence?.texts ?? []), ...(cut?.isFiltered ? [cutText(cut)] : [])];
+  if (absence?.whole) return { about: 'unrecorded', texts };
+  return { about: texts.length > 0 ? 'partly-unrecorded' : 'nothing', texts };
+}
+
+/** "95.1 % of the bytes have stacks that were cut at 100 frames: …" */
+function cutText({ share, limits, isFiltered }: Cut): string {
+  const percent = share > 0.9995 ? 'all' : share < 0.001 ? 'less than 0.1 %' : `${(share * 100).toFixed(1)} %`;
+  const cut = `${percent} of the bytes have stacks that were cut at ${limits.join(' or ')} frames`;
+  if (!isFiltered) return `${cut}: what called them further out is not known`;
+  return `${cut}, without this filter: what is asked for may stand further out on them`;
+}
+
+/** What the view's blind spots are; what was left out by choice, only where it is asked for. */
+export function blindWarnings(trace: Trace, view: View): string[] {
+  const spots = blindSpotsOf(trace, view, processMask(trace, view).mask);
+  const isChosen = ({ effect, process }: BlindSpot) => effect === 'absent' && process === NONE;
+  return blindTexts(
+    trace,
+    spots.filter((spot) => view.kinds.length > 0 || !isChosen(spot)),
+  );
 }
 
 export function amountOf(sums: Sums, group: number): Amount {
@@ -77,8 +114,13 @@ function threadsOf(trace: Trace, process: ProcessIndex): number {
   return trace.threads.process.reduce((count, owner) => count + Number(owner === process), 0);
 }
 
-/** What the reader of any figure of this trace must know. */
+/** Everything that the trace cannot tell. */
 export function traceWarnings(trace: Trace): string[] {
+  return [...generalWarnings(trace), ...blindTexts(trace, trace.recording.blindSpots)];
+}
+
+/** What the reader of any figure of this trace must know. */
+function generalWarnings(trace: Trace): string[] {
   return [...trace.recording.warnings, ...sourceWarnings(trace)];
 }
 

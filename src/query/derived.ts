@@ -1,7 +1,7 @@
 import { KINDS, type Kind, kindIndex } from '../trace/kinds.ts';
+import { once } from '../trace/once.ts';
 import { createStackRows } from '../trace/stack-rows.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
-import { once } from './once.ts';
 
 /**
  * Tables that follow from a Trace alone, computed on first use and kept as long as the Trace. They are indexed by stack

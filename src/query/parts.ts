@@ -1,5 +1,5 @@
 import { TraceError } from '../trace/errors.ts';
-import { KIND_LABELS, KINDS, type Kind } from '../trace/kinds.ts';
+import { KIND_LABELS, KINDS, type Kind, NATIVE_KINDS } from '../trace/kinds.ts';
 import type { IndexedAllocations, Trace } from '../trace/tables.ts';
 import type { AskedView, Metric, View } from '../trace/view.ts';
 import { derived } from './derived.ts';
@@ -21,9 +21,6 @@ export interface Part {
   /** The rows are sums and not samples, so that their error is none whatever they stand for. */
   readonly counted: boolean;
 }
-
-/** Kinds of memory that the agent records; the others are the runtime's. */
-const NATIVE_KINDS: readonly Kind[] = ['native-heap', 'mapped'];
 
 /** What is asked of native memory first is what was never released, of the GC heap who allocated. */
 export function defaultMetric(trace: Trace, kinds: readonly Kind[]): Metric {

@@ -1,10 +1,11 @@
 import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { once } from '../trace/once.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
+import { blindSpotsOf } from './blind.ts';
 import { type Cube, cubeByStack } from './cubes.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
-import { once } from './once.ts';
 import { type Part, partsOf, residentPart } from './parts.ts';
 import { createRecent, type Recent } from './recent.ts';
 import type { Column, RowFilter } from './sums.ts';
@@ -12,6 +13,8 @@ import type { Column, RowFilter } from './sums.ts';
 /** The allocations a view selects: of each part the rows whose combination and whose thread pass its filters. */
 export interface Selection {
   readonly parts: readonly SelectedPart[];
+  /** Something of it was missed, or is too much: neither exact nor with an error that is known. */
+  readonly isInexact: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -26,13 +29,15 @@ export interface SelectedPart extends Part, RowFilter {
 export function select(trace: Trace, view: View): Selection {
   const { parts, warnings } = partsOf(trace, view);
   const masks = masksOf(trace, view, warnings);
-  return { parts: parts.map((part) => selected(part, masks)), warnings };
+  const spots = blindSpotsOf(trace, view, processMask(trace, view).mask);
+  const isInexact = spots.some(({ effect }) => effect === 'inexact');
+  return { parts: parts.map((part) => selected(part, masks)), isInexact, warnings };
 }
 
 /** The selection of a view's resident bytes, see {@link residentPart}. */
 export function selectResident(trace: Trace, view: View): Selection | undefined {
   const part = residentPart(trace, view);
-  return part && { parts: [selected(part, masksOf(trace, view, []))], warnings: [] };
+  return part && { parts: [selected(part, masksOf(trace, view, []))], isInexact: false, warnings: [] };
 }
 
 /** Per column that the view filters: which of its values are selected, see {@link slots}. */

@@ -5,10 +5,11 @@ import type { ProcessCode } from '../symbols/process-code.ts';
 import { createResolver, type Resolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { kindIndex } from '../trace/kinds.ts';
-import { NONE, type Recording, type Trace } from '../trace/tables.ts';
+import { type BlindSpot, NONE, type ProcessIndex, type Recording, type Trace } from '../trace/tables.ts';
 import { addNative, type NativeInput } from './assemble-native.ts';
+import { missingOf } from './blind-spots.ts';
 import type { ProcessCapture, RawAllocations } from './nettrace/capture.ts';
-import { createStackNames, type StackNames } from './stack-names.ts';
+import { type CutStacks, createStackNames, type StackNames } from './stack-names.ts';
 import { SAMPLING_MEAN_BYTES, weigh } from './weights.ts';
 
 /** One process as its recording describes it. Times are monotonic ns. */
@@ -30,6 +31,9 @@ export interface ProcessInput {
   readonly rss: { readonly time: Float64Array; readonly value: Float64Array };
   /** Names of threads by OS thread id. */
   readonly threadNames: ReadonlyMap<number, string>;
+  /** What in its environment keeps its runtime from telling anything; empty: nothing known. */
+  readonly diagnosticsOff: string;
+  readonly blindSpots: readonly RawBlindSpot[];
 }
 
 /** What the recording says of itself; the rest of Recording is counted here. */
@@ -41,7 +45,12 @@ export type RecordingFacts = Pick<
   readonly startTime: number;
   readonly endTime: number;
   readonly warnings: readonly string[];
+  /** Those of all processes. */
+  readonly blindSpots: readonly RawBlindSpot[];
 };
+
+/** A blind spot before the tables: monotonic ns. */
+export type RawBlindSpot = Omit<BlindSpot, 'process'>;
 
 /**
  * Joins processes, their streams and their symbols into one Trace; times become ns since `facts.startTime`. The columns of
@@ -51,10 +60,12 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
   const builder = createTraceBuilder();
   for (const { path, text } of bundle.files) builder.file(path, text);
   const parentRows = new Map<number, number>();
+  const blindSpots = facts.blindSpots.map(placed(NONE, facts.startTime));
   const totals = { frames: 0, framesUnresolved: 0, nativeFrames: 0, nativeFramesUnresolved: 0 };
   for (const input of processes) {
     const row = addProcess(builder, facts, input, parentRows.get(input.parentPid) ?? NONE);
     parentRows.set(input.pid, row);
+    blindSpots.push(...[...input.blindSpots, ...missingOf(input, facts)].map(placed(row, facts.startTime)));
     if (input.rss.time.length > 0) {
       const time = input.rss.time.map((t) => t - facts.startTime);
       builder.series({ process: row, name: 'rss', time, value: input.rss.value });
@@ -73,6 +84,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       const counted = addNative(target, native, resolver);
       totals.nativeFrames += counted.frames;
       totals.nativeFramesUnresolved += counted.unresolved;
+      blindSpots.push(...counted.blindSpots.map(placed(row, facts.startTime)));
     }
   }
   return builder.finish({
@@ -87,8 +99,13 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
     samplingMeanBytes: SAMPLING_MEAN_BYTES,
     ...(facts.preview && { preview: true }),
     warnings: [...facts.warnings, ...unresolvedWarning(totals)],
+    blindSpots,
   });
 }
+
+const placed =
+  (process: ProcessIndex, startTime: number) =>
+  (spot: RawBlindSpot): BlindSpot => ({ ...spot, process, from: spot.from - startTime, to: spot.to - startTime });
 
 /** What is known of a process's code, from all its sources. */
 export function codeOf({ pid, images, capture, native }: ProcessInput): Omit<ProcessCode, 'used' | 'types'> {
@@ -117,6 +134,10 @@ function addProcess(builder: TraceBuilder, facts: RecordingFacts, input: Process
   });
 }
 
+/** The runtime writes the innermost 100 frames (EventPipe's MAX_STACK_DEPTH in ep-types.h). */
+const RUNTIME_STACK_DEPTH = 100;
+const RUNTIME_CUT: CutStacks = { limit: RUNTIME_STACK_DEPTH, isCut: (_, depth) => depth >= RUNTIME_STACK_DEPTH };
+
 /** Makes the columns of the capture those of the model. */
 function addAllocations(
   builder: TraceBuilder,
@@ -139,7 +160,7 @@ function addAllocations(
   const types = Int32Array.from(capture.types, ({ name, handle }) =>
     builder.type(readableTypeName(nested.get(handle) ?? name)),
   );
-  const stacks = createStackNames(builder, resolver, capture.stacks, innermostOf(capture));
+  const stacks = createStackNames(builder, resolver, capture.stacks, innermostOf(capture), RUNTIME_CUT);
   const counted = nameStacks(allocations, stacks);
   subtract(allocations.time, facts.startTime);
   translate(allocations.thread, threads);

@@ -3,12 +3,12 @@ import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
 import { AGENTS_FOLDER, NATIVE_FOLDER } from '../trace/part-names.ts';
+import { nativeBlindSpots } from './agent/blind-spots.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
 import { parseResidency } from './agent/resident.ts';
-import { nativeWarnings } from './agent/warnings.ts';
-import { codeOf, type ProcessInput, type RecordingFacts } from './assemble.ts';
+import { codeOf, type ProcessInput, type RawBlindSpot, type RecordingFacts } from './assemble.ts';
 import type { NativeInput } from './assemble-native.ts';
 import type { StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
@@ -76,7 +76,21 @@ function factsOf(
     startTime: manifest.startTime,
     endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
     ...streamFacts(captures, warnings),
+    blindSpots: recordedBlindSpots(manifest, undefined),
   };
+}
+
+/** What the recorder knew to be missing of a process, or of all. */
+function recordedBlindSpots({ blindSpots }: Manifest, process: string | undefined): RawBlindSpot[] {
+  return blindSpots
+    .filter((spot) => spot.process === process)
+    .map(({ kinds, from, to, effect, text }) => ({
+      kinds,
+      from: from ?? Number.NEGATIVE_INFINITY,
+      to: to ?? Number.POSITIVE_INFINITY,
+      effect,
+      text,
+    }));
 }
 
 function sizeOfStreams(file: TraceFile): number {
@@ -156,7 +170,6 @@ async function readNative(
         looks: file.parts.includes(looks) ? readLooks(await file.bytes(looks)) : undefined,
         residency: file.parts.includes(resident) ? parseResidency(await file.read(resident)) : undefined,
       });
-      for (const text of nativeWarnings(capture)) warnings.addOf(process, text);
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
       warnings.addOf(process, `${part}: ${messageOf(error)}`);
@@ -193,6 +206,8 @@ async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Man
     images: parseImages(await part('.images')),
     rss,
     threadNames: parseThreadNames(await part('.threads')),
+    diagnosticsOff: process.diagnosticsOff ?? '',
+    blindSpots: recordedBlindSpots(manifest, process.id),
   };
 }
 
@@ -213,5 +228,6 @@ function joined(
     endTime: process.endTime ?? manifest.endTime ?? lastSeen,
     capture,
     native,
+    blindSpots: [...seen.blindSpots, ...native.flatMap(({ capture }) => nativeBlindSpots(capture))],
   };
 }

@@ -47,6 +47,7 @@ export async function createRecordingFolder(
     startTime: monotonicNow(),
     processes: [],
     warnings: [],
+    blindSpots: [],
   };
   const open = new Set<WriteStream>();
   let failed = false;

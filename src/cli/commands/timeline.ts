@@ -2,11 +2,11 @@ import { Command } from 'commander';
 import type { Answer } from '../../query/rows.ts';
 import { type TimelineRow, timeline } from '../../query/timeline.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
-import { headline } from '../../wording/rows.ts';
+import { headline, isUnrecorded, nothingText } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
-import { sparkline } from '../terminal.ts';
+import { sparkline, wrap } from '../terminal.ts';
 import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
 
 const LABEL_WIDTH = 14;
@@ -30,6 +30,7 @@ export function timelineCommand(shell: Shell): Command {
         return;
       }
       shell.out(headline(answer));
+      if (isUnrecorded(answer)) shell.out(wrap(nothingText(answer), shell.width));
       shell.out('');
       shell.out(formatTimeline(shell, answer));
       printAnswerWarnings(shell, answer.warnings, opened);

@@ -3,6 +3,7 @@ import type { TimelineRow } from '../../query/timeline.ts';
 import { KIND_LABELS, KINDS } from '../../trace/kinds.ts';
 import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
+import { isUnrecorded, nothingText } from '../../wording/rows.ts';
 import { byteSplits, stretchText } from '../../wording/timeline.ts';
 import { scrolling } from './figures.ts';
 import { type Html, html } from './markup.ts';
@@ -24,6 +25,7 @@ ${legend(stretches)}
 ${hasMemory(stretches.rows) && plot('memory', HEIGHT, memoryScale(stretches.rows), memoryDrawing(stretches))}
 ${plot('rate', RATE_HEIGHT, rateScale(stretches), rateDrawing(stretches))}
 <div class="plot ticks"><div class="axis"></div><div class="times">${timeTicks(stretches.rows)}</div></div>
+${isUnrecorded(stretches) && html`<p>${nothingText(stretches)}</p>`}
 <figcaption>${describe(stretches)} Values are the highest of each ${formatTime(lengthOf(stretches.rows[0]))}.</figcaption>
 ${asTable(table)}
 </figure>`;
