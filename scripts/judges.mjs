@@ -9,6 +9,10 @@ const DEBIAN_PACKAGES = {
   '/usr/bin/sqlite3': 'sqlite3',
   '/usr/bin/xmllint': 'libxml2-utils',
   '/usr/bin/python3': 'python3',
+  // Allocators of others, as libraries and to link with.
+  '/usr/lib/x86_64-linux-gnu/libjemalloc.a': 'libjemalloc-dev',
+  '/usr/lib/x86_64-linux-gnu/libmimalloc.so.2': 'libmimalloc2.0',
+  '/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4': 'libtcmalloc-minimal4',
 };
 
 /**

@@ -1,3 +1,4 @@
+import { TraceError } from '../trace/errors.ts';
 import { KINDS } from '../trace/kinds.ts';
 import { type BlindSpot, NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Unit, type View } from '../trace/view.ts';
@@ -100,14 +101,23 @@ const wholes = new WeakMap<Trace, Recent<Amount>>();
  * What a view is a part of. Of what was allocated a range of time is a part; what is held, or was released, at the end of a
  * range may be more than at the end of the recording, so there the whole is that of the same range.
  */
-function wholeOf(trace: Trace, { metric, from, to }: View): Amount {
+function wholeOf(trace: Trace, { metric, from, to, kinds }: View): Amount {
   const recent = wholes.get(trace) ?? createRecent(8);
   wholes.set(trace, recent);
   const range = metric === 'allocated' || metric === 'peak' ? {} : { from, to };
-  return recent(JSON.stringify([metric, range]), () => {
-    const selection = select(trace, { ...DEFAULT_VIEW, metric, ...range });
-    return amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
-  });
+  const whole = (view: View) =>
+    recent(JSON.stringify([view.metric, view.from, view.to, view.kinds]), () => {
+      const selection = select(trace, view);
+      return amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
+    });
+  const all = { ...DEFAULT_VIEW, metric, ...range };
+  try {
+    return whole(all);
+  } catch (error) {
+    // Other kinds cannot tell this metric: the whole is of those that were asked for.
+    if (!(error instanceof TraceError)) throw error;
+    return whole({ ...all, kinds });
+  }
 }
 
 function threadsOf(trace: Trace, process: ProcessIndex): number {

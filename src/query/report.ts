@@ -37,7 +37,7 @@ export interface ResidentFinding {
 }
 
 /** Memory of any kind that was not recorded, or not wholly, and why. */
-export interface UnrecordedFinding {
+interface UnrecordedFinding {
   readonly about: 'unrecorded';
   readonly text: string;
   readonly view: View;

@@ -7,10 +7,10 @@ import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { kindIndex } from '../trace/kinds.ts';
 import { type BlindSpot, NONE, type ProcessIndex, type Recording, type Trace } from '../trace/tables.ts';
 import { addNative, type NativeInput } from './assemble-native.ts';
-import { missingOf } from './blind-spots.ts';
+import { missingOf, unnamed } from './blind-spots.ts';
 import type { ProcessCapture, RawAllocations } from './nettrace/capture.ts';
 import { type CutStacks, createStackNames, type StackNames } from './stack-names.ts';
-import { SAMPLING_MEAN_BYTES, weigh } from './weights.ts';
+import { SAMPLING_MEAN_BYTES, type Weights, weigh } from './weights.ts';
 
 /** One process as its recording describes it. Times are monotonic ns. */
 export interface ProcessInput {
@@ -75,6 +75,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       const counted = addAllocations(builder, facts, row, input, input.capture, resolver, bundle);
       totals.frames += counted.frames;
       totals.framesUnresolved += counted.unresolved;
+      blindSpots.push(...unnamed(input.capture, counted).map(placed(row, facts.startTime)));
       const { gcs } = input.capture;
       const sinceStart = (time: number) => time - facts.startTime;
       builder.gcs(row, { ...gcs, start: gcs.start.map(sinceStart), end: gcs.end.map(sinceStart) });
@@ -98,7 +99,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
     ...totals,
     samplingMeanBytes: SAMPLING_MEAN_BYTES,
     ...(facts.preview && { preview: true }),
-    warnings: [...facts.warnings, ...unresolvedWarning(totals)],
+    warnings: facts.warnings,
     blindSpots,
   });
 }
@@ -147,7 +148,7 @@ function addAllocations(
   capture: ProcessCapture,
   resolver: Resolver,
   bundle: SymbolBundle,
-): { frames: number; unresolved: number } {
+): FrameCounts {
   const { allocations, allocationSource } = capture;
   const threads = Int32Array.from(capture.threads, (thread) =>
     builder.thread(process, thread.osId, input.threadNames.get(thread.osId) ?? thread.name),
@@ -167,8 +168,17 @@ function addAllocations(
   translate(allocations.type, types);
   const { length, time, thread, heap, type, stack } = allocations;
   const kind = new Uint8Array(length).fill(kindIndex('gc-heap'));
-  builder.allocations({ length, time, thread, kind, heap, type, stack, ...weigh(allocationSource, allocations) });
-  return counted;
+  const weights = weigh(allocationSource, allocations);
+  builder.allocations({ length, time, thread, kind, heap, type, stack, ...weights });
+  return { ...counted, ...bytesWithoutName(allocations, weights, stacks) };
+}
+
+interface FrameCounts {
+  readonly frames: number;
+  readonly unresolved: number;
+  /** What was allocated, and of it what was by functions without a name. */
+  readonly bytes: number;
+  readonly bytesUnnamed: number;
 }
 
 // One loop a column, each in a function of its own: small loops are compiled before many rows went through them slowly.
@@ -189,6 +199,20 @@ function nameStacks(
   return { frames, unresolved };
 }
 
+function bytesWithoutName(
+  { length, stack }: RawAllocations,
+  weights: Weights,
+  stacks: StackNames,
+): Pick<FrameCounts, 'bytes' | 'bytesUnnamed'> {
+  let bytes = 0;
+  let bytesUnnamed = 0;
+  for (let i = 0; i < length; i++) {
+    bytes += weights.bytes[i];
+    if (stacks.isUnnamed(stack[i])) bytesUnnamed += weights.bytes[i];
+  }
+  return { bytes, bytesUnnamed };
+}
+
 function subtract(times: Float64Array, start: number): void {
   for (let i = 0; i < times.length; i++) times[i] -= start;
 }
@@ -202,14 +226,4 @@ function innermostOf({ stacks, allocations: { stack } }: ProcessCapture): Uint8A
   const innermost = new Uint8Array(stacks.length);
   for (let i = 0; i < stack.length; i++) if (stack[i] !== NONE) innermost[stack[i]] = 1;
   return innermost;
-}
-
-type FrameTotals = Pick<Recording, 'frames' | 'framesUnresolved' | 'nativeFrames' | 'nativeFramesUnresolved'>;
-
-function unresolvedWarning(totals: FrameTotals): string[] {
-  const share = totals.framesUnresolved / Math.max(1, totals.frames);
-  if (share < 0.01) return [];
-  return [
-    `${(share * 100).toFixed(1)} % of the stack frames have no name: their code was not reported or its image could not be read.`,
-  ];
 }

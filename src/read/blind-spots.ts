@@ -64,3 +64,26 @@ function isAheadOfTime({ allocations, types, modules }: ProcessCapture): boolean
     allocations.stack.every((stack) => stack === NONE)
   );
 }
+
+/** Below this share, frames without a name are not spoken of. */
+const UNNAMED_SHARE = 0.01;
+
+/** What has no name of the code that allocated managed memory, and why. */
+export function unnamed(
+  { code }: ProcessCapture,
+  {
+    frames,
+    unresolved,
+    bytes,
+    bytesUnnamed,
+  }: { readonly frames: number; readonly unresolved: number; readonly bytes: number; readonly bytesUnnamed: number },
+): RawBlindSpot[] {
+  if (unresolved / Math.max(1, frames) < UNNAMED_SHARE) return [];
+  const percent = (part: number, whole: number) => `${((100 * part) / Math.max(1, whole)).toFixed(1)} %`;
+  const why =
+    code.length === 0
+      ? 'the trace holds no events that name methods (no rundown)'
+      : 'their code was not reported, or its image could not be read';
+  const what = `${percent(unresolved, frames)} of the frames of managed stacks have no name, and so have the functions that allocated ${percent(bytesUnnamed, bytes)} of the bytes`;
+  return [always('note', GC_HEAP, `${what}: ${why}`)];
+}

@@ -21,6 +21,8 @@ export interface StackNames {
   depth(raw: number): number;
   /** Frames without a name of a stack of the model. */
   unresolved(stack: StackIndex): number;
+  /** The innermost frame of a stack of the model has no name. */
+  isUnnamed(stack: StackIndex): boolean;
 }
 
 /** Stacks of which only the inner `limit` frames are known. */
@@ -63,6 +65,7 @@ export function createStackNames(
   /** Of these, the code of replacements of malloc. */
   const allocatorCode = new Set<FrameIndex>();
   const unresolvedOfStack: number[] = [];
+  const unnamedStacks = new Set<StackIndex>();
 
   for (let raw = 0; raw < length; raw++) {
     const parent = prefix[raw];
@@ -100,6 +103,7 @@ export function createStackNames(
   };
   const push = (parent: StackIndex, frame: FrameIndex): StackIndex => {
     const stack = builder.stack(parent, frame);
+    if (unresolvedFrames.has(frame)) unnamedStacks.add(stack);
     unresolvedOfStack[stack] ??=
       (parent === NONE ? 0 : unresolvedOfStack[parent]) + (unresolvedFrames.has(frame) ? 1 : 0);
     return stack;
@@ -166,5 +170,6 @@ export function createStackNames(
     },
     depth: (raw) => (raw === NONE ? 0 : depths[raw]),
     unresolved: (stack) => (stack === NONE ? 0 : unresolvedOfStack[stack]),
+    isUnnamed: (stack) => unnamedStacks.has(stack),
   };
 }

@@ -1,11 +1,13 @@
 import { messageOf } from '../trace/errors.ts';
+import { NATIVE_KINDS } from '../trace/kinds.ts';
 import { acceptRuntimes } from './children.ts';
 import { monotonicNow } from './clock.ts';
+import { diagnosticsOff } from './diagnostics-off.ts';
 import { createRecordingFolder } from './folder.ts';
 import { openGuardedPort } from './guard.ts';
 import { checkProgram, launch } from './launch.ts';
 import { showLive } from './live.ts';
-import { type NativeOptions, planNative, preloadVariables } from './native/library.ts';
+import { type NativeOptions, planNative, preloadVariables, whyNoNative } from './native/library.ts';
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
 import { whyNotInItself, whyNotPreloadable } from './native/program.ts';
 import { chooseOutput } from './output.ts';
@@ -55,6 +57,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     commandLine: commandLine(options.command),
     runtime: '',
     startTime: monotonicNow(),
+    diagnosticsOff: diagnosticsOff(target.pid),
   });
   sampler.add(root);
   const { code, words } = await target.ended;
@@ -90,6 +93,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
     begun.push(port.release, () => port.server.close());
     const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
     begun.push(folder.remove);
+    if (native === undefined) {
+      const why =
+        options.native.mode === 'off' ? '--native off' : (whyNoNative() ?? whyNotPreloadable(options.command[0]));
+      const text = `native memory was not recorded: ${why}`;
+      folder.manifest.blindSpots.push({ kinds: [...NATIVE_KINDS], effect: 'absent', text });
+    }
     const sampler = startProcSampler(folder);
     begun.push(sampler.close);
     const looker = native && (await startNativeLooker(folder, sampler));

@@ -60,7 +60,6 @@ const ManifestSchema = v.object({
 });
 
 export type Manifest = v.InferOutput<typeof ManifestSchema>;
-export type ManifestBlindSpot = v.InferOutput<typeof ManifestBlindSpotSchema>;
 export type ManifestProcess = v.InferOutput<typeof ManifestProcessSchema>;
 
 /**

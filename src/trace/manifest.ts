@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Manifest } from './manifest-schema.ts';
 import { MANIFEST_PART } from './part-names.ts';
 
-export type { Manifest, ManifestBlindSpot, ManifestProcess } from './manifest-schema.ts';
+export type { Manifest, ManifestProcess } from './manifest-schema.ts';
 
 /** Writes the manifest into a recording's folder, so that a reader sees the old or the new one, never half of it. */
 export async function writeManifest(folder: string, manifest: Manifest): Promise<void> {

@@ -1,4 +1,5 @@
 import { allPids, commandLine, describeProcess } from '../proc.ts';
+import { whyWithoutAgent } from './without-agent.ts';
 
 /** How long a process may take until its agent begins, ms: it begins with the first allocation. */
 const PATIENCE = 1_000;
@@ -23,10 +24,7 @@ export function watchForBlindProcesses(rootPid: number): BlindProcesses {
         if (recorded.has(pid) || told.has(pid) || now - (seen.get(pid) ?? now) < PATIENCE) continue;
         if (!recorded.has(parentPid) && told.has(parentPid)) continue;
         told.add(pid);
-        sentences.push(
-          `process ${pid} (${text}) is not in the native figures: it is statically linked, set-user-id, another user's, or ` +
-            'was started without its environment',
-        );
+        sentences.push(`process ${pid} (${text}) is not in the native figures: ${whyWithoutAgent(pid)}`);
       }
       return sentences;
     },
