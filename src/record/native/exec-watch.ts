@@ -2,7 +2,7 @@ import { commandLine, describeProcess, programOf, readProc } from '../proc.ts';
 import { lacksAgent, whyWithoutAgent } from './without-agent.ts';
 
 /** A process that went on as another program (exec), into which the agent did not come with it. */
-export interface LostAgent {
+interface LostAgent {
   readonly pid: number;
   readonly parentPid: number;
   /** Monotonic ns at which the new program was seen first. */
