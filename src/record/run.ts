@@ -73,6 +73,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   runtimes.close();
   port.release();
   sampler.close();
+  if (ofItself !== undefined && root.native.length === 0 && native !== undefined) {
+    folder.manifest.blindSpots.push({ process: root.id, ...noNative(ofItself) });
+  }
   const problem = whatIsMissing(runtimes.count, looker, ofItself);
   if (problem !== undefined) folder.warn(problem);
   await folder.finish();
@@ -94,10 +97,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
     begun.push(folder.remove);
     if (native === undefined) {
-      const why =
-        options.native.mode === 'off' ? '--native off' : (whyNoNative() ?? whyNotPreloadable(options.command[0]));
-      const text = `native memory was not recorded: ${why}`;
-      folder.manifest.blindSpots.push({ kinds: [...NATIVE_KINDS], effect: 'absent', text });
+      const why = whyNoNative() ?? whyNotPreloadable(options.command[0]);
+      const isOff = options.native.mode === 'off' || why === undefined;
+      folder.manifest.blindSpots.push(noNative(isOff ? 'native memory was not recorded: --native off' : why));
     }
     const sampler = startProcSampler(folder);
     begun.push(sampler.close);
@@ -118,6 +120,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
     });
     return { port, folder, sampler, looker, live, runtimes, target };
   }
+}
+
+function noNative(text: string) {
+  return { kinds: [...NATIVE_KINDS], effect: 'absent' as const, text };
 }
 
 /** A sentence when nothing was recorded, or only one of the two things that were to be. */
