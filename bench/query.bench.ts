@@ -107,5 +107,6 @@ function syntheticTrace(rows: number): Trace {
     nativeFramesUnresolved: 0,
     samplingMeanBytes: 102_400,
     warnings: [],
+    blindSpots: [],
   });
 }

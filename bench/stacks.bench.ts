@@ -128,8 +128,9 @@ function sumUp(captures: readonly AgentCapture[], code: Code) {
       allCode[row] = (parent === NONE || allCode[parent] === 1) && isCode(stacks.address[row] - 1) ? 1 : 0;
     }
     sums.stacks += known.length;
-    sums.whole += known.length - sites.broken - sites.truncated;
-    sums.cut += sites.truncated;
+    const truncated = sites.isTruncated.reduce((sum, cut) => sum + cut, 0);
+    sums.whole += known.length - sites.broken - truncated;
+    sums.cut += truncated;
     sums.allCode += known.filter((stack) => allCode[stack] === 1).length;
   }
   return sums;

@@ -10,11 +10,14 @@ const DEBIAN_PACKAGES = {
   '/usr/bin/xmllint': 'libxml2-utils',
   '/usr/bin/python3': 'python3',
   '/usr/bin/musl-gcc': 'musl-tools',
-  '/usr/bin/gdb': 'gdb',
   '/usr/bin/gcc': 'gcc',
   '/usr/bin/g++': 'g++',
   '/usr/bin/make': 'make',
   '/usr/bin/script': 'bsdutils',
+  // Allocators of others, as libraries and to link with.
+  '/usr/lib/x86_64-linux-gnu/libjemalloc.a': 'libjemalloc-dev',
+  '/usr/lib/x86_64-linux-gnu/libmimalloc.so.2': 'libmimalloc2.0',
+  '/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4': 'libtcmalloc-minimal4',
 };
 
 /**

@@ -46,7 +46,8 @@ step(
       return false;
     }
     rmSync(agent, { recursive: true, force: true });
-    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so', 'memsurge-inject']) installLibrary(name, join(agent, name));
+    for (const name of ['libmemsurge.so', 'libmemsurge-tls.so', 'memsurge-inject'])
+      installLibrary(name, join(agent, name));
     // Files, not links: npm puts no links into a package.
     for (const lib of LIB) installLibrary('libmemsurge.so', join(agent, 'preload', lib, 'libmemsurge.so'));
     return true;

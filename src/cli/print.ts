@@ -3,7 +3,7 @@ import { plural } from '../trace/plural.ts';
 import { printable, printableJson } from '../trace/printable.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
-import { beforeText, headline, NOTHING, residentAgeText, residentText, rowName } from '../wording/rows.ts';
+import { beforeText, headline, nothingText, residentAgeText, residentText, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
@@ -52,7 +52,7 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
   const { unit } = answer;
   // Functions that only call others may be all of it.
   const rows = answer.rows.filter((row) => !(row.other && row.bytes === 0 && row.count === 0));
-  if (rows.length === 0) return NOTHING;
+  if (rows.length === 0) return wrap(nothingText(answer), shell.width);
   const bytes = unit === 'bytes';
   const figure = (row: Row) => (bytes ? formatBytes(row.bytes) : formatCount(row.count));
   const total = (row: Row) => {

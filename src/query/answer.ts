@@ -1,9 +1,13 @@
+import { TraceError } from '../trace/errors.ts';
 import { KINDS } from '../trace/kinds.ts';
-import type { Trace } from '../trace/tables.ts';
-import { DEFAULT_VIEW, type Metric, type Unit, type View } from '../trace/view.ts';
+import { type BlindSpot, NONE, type Trace } from '../trace/tables.ts';
+import { DEFAULT_VIEW, type Unit, type View } from '../trace/view.ts';
+import { absenceOf, blindSpotsOf, blindTexts } from './blind.ts';
+import { cutOf } from './cut.ts';
 import { accuracyOf, relativeError } from './error.ts';
-import type { Amount, Answer, Row } from './rows.ts';
-import { select } from './selection.ts';
+import { createRecent, type Recent } from './recent.ts';
+import type { Amount, Answer, Cut, Nothing, Row } from './rows.ts';
+import { processMask, select } from './selection.ts';
 import { sumBy } from './sum-by.ts';
 import { BYTES, COUNT, ROWS, type Sums, totalOf, UNSEEN, VARIANCE, WIDTH } from './sums.ts';
 
@@ -16,16 +20,51 @@ export function answer<R>(
   warnings: readonly string[],
 ): Answer<R> {
   const error = errorOf(total, 0, view.unit);
+  const cut = cutOf(trace, view);
   return {
     view,
     metric: view.metric,
     unit: view.unit,
     total: { ...amountOf(total, 0), ...(error !== undefined && { error }) },
-    whole: wholeOf(trace, view.metric),
+    whole: wholeOf(trace, view),
     accuracy: accuracyOf(total[VARIANCE]),
     rows,
-    warnings: [...traceWarnings(trace), ...warnings],
+    ...(total[ROWS] === 0 && { nothing: nothingOf(trace, view, cut) }),
+    ...(cut && { cut }),
+    warnings: [
+      ...generalWarnings(trace),
+      ...blindWarnings(trace, view),
+      ...(cut === undefined ? [] : [cutText(cut)]),
+      ...warnings,
+    ],
   };
+}
+
+/** Why there are no rows. */
+export function nothingOf(trace: Trace, view: View, cut?: Cut): Nothing {
+  if (trace.recording.preview) return { about: 'unread', texts: [] };
+  const absence = absenceOf(trace, view, processMask(trace, view).mask);
+  const texts = [...(absence?.texts ?? []), ...(cut?.isFiltered ? [cutText(cut)] : [])];
+  if (absence?.whole) return { about: 'unrecorded', texts };
+  return { about: texts.length > 0 ? 'partly-unrecorded' : 'nothing', texts };
+}
+
+/** "95.1 % of the bytes have stacks that were cut at 100 frames: …" */
+function cutText({ share, limits, isFiltered }: Cut): string {
+  const percent = share > 0.9995 ? 'all' : share < 0.001 ? 'less than 0.1 %' : `${(share * 100).toFixed(1)} %`;
+  const cut = `${percent} of the bytes have stacks that were cut at ${limits.join(' or ')} frames`;
+  if (!isFiltered) return `${cut}: what called them further out is not known`;
+  return `${cut}, without this filter: what is asked for may stand further out on them`;
+}
+
+/** What the view's blind spots are; what was left out by choice, only where it is asked for. */
+export function blindWarnings(trace: Trace, view: View): string[] {
+  const spots = blindSpotsOf(trace, view, processMask(trace, view).mask);
+  const isChosen = ({ effect, process }: BlindSpot) => effect === 'absent' && process === NONE;
+  return blindTexts(
+    trace,
+    spots.filter((spot) => view.kinds.length > 0 || !isChosen(spot)),
+  );
 }
 
 export function amountOf(sums: Sums, group: number): Amount {
@@ -62,22 +101,38 @@ export function figuresOf(
   };
 }
 
-const wholes = new WeakMap<Trace, Map<Metric, Amount>>();
+const wholes = new WeakMap<Trace, Recent<Amount>>();
 
-function wholeOf(trace: Trace, metric: Metric): Amount {
-  const known = wholes.get(trace) ?? new Map<Metric, Amount>();
-  wholes.set(trace, known);
-  let whole = known.get(metric);
-  if (whole === undefined) {
-    const selection = select(trace, { ...DEFAULT_VIEW, metric });
-    whole = amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
-    known.set(metric, whole);
+/**
+ * What a view is a part of. Of what was allocated a range of time is a part; what is held, or was released, at the end of a
+ * range may be more than at the end of the recording, so there the whole is that of the same range.
+ */
+function wholeOf(trace: Trace, { metric, from, to, kinds }: View): Amount {
+  const recent = wholes.get(trace) ?? createRecent(8);
+  wholes.set(trace, recent);
+  const range = metric === 'allocated' || metric === 'peak' ? {} : { from, to };
+  const whole = (view: View) =>
+    recent(JSON.stringify([view.metric, view.from, view.to, view.kinds]), () => {
+      const selection = select(trace, view);
+      return amountOf(totalOf(sumBy(trace, selection, 'bytes', 'kind', KINDS.length)), 0);
+    });
+  const all = { ...DEFAULT_VIEW, metric, ...range };
+  try {
+    return whole(all);
+  } catch (error) {
+    // Other kinds cannot tell this metric: the whole is of those that were asked for.
+    if (!(error instanceof TraceError)) throw error;
+    return whole({ ...all, kinds });
   }
-  return whole;
+}
+
+/** Everything that the trace cannot tell. */
+export function traceWarnings(trace: Trace): string[] {
+  return [...generalWarnings(trace), ...blindTexts(trace, trace.recording.blindSpots)];
 }
 
 /** What the reader of any figure of this trace must know. */
-export function traceWarnings(trace: Trace): string[] {
+function generalWarnings(trace: Trace): string[] {
   return [...trace.recording.warnings, ...sourceWarnings(trace)];
 }
 

@@ -1,6 +1,6 @@
 import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { once } from '../trace/once.ts';
 import type { IndexedAllocations, Trace } from '../trace/tables.ts';
-import { once } from './once.ts';
 import { createRecent, type Recent } from './recent.ts';
 import { addAll, addRows, type Column, type ErrorOf, type RowFilter, type Sums, WIDTH } from './sums.ts';
 

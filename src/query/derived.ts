@@ -1,7 +1,7 @@
-import { KINDS, kindIndex } from '../trace/kinds.ts';
+import { KINDS, type Kind, kindIndex } from '../trace/kinds.ts';
+import { once } from '../trace/once.ts';
 import { createStackRows } from '../trace/stack-rows.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
-import { once } from './once.ts';
 
 /**
  * Tables that follow from a Trace alone, computed on first use and kept as long as the Trace. They are indexed by stack
@@ -24,6 +24,8 @@ export interface Derived {
   callTree(hideSystem: boolean): CallTree;
   /** 1 per row of KINDS that the trace holds allocations of. */
   readonly kindsPresent: Uint8Array;
+  /** Kinds of memory that counters tell of. */
+  readonly kindsCounted: readonly Kind[];
   /** 1 per row of KINDS with allocations of which it was not recorded when they were released. */
   readonly kindsWithoutReleases: Uint8Array;
   /** Per process: when its sampled native heap was at its highest, ns. */
@@ -83,6 +85,10 @@ export function derived(trace: Trace): Derived {
     const functionGroups = [false, true].map((hide) => once(() => groupByFunction(trace, hide, systemFunctions)));
     const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions)));
     const releases = once(() => findReleases(trace));
+    const counted = once(() => {
+      const kinds = new Set(trace.native.allocated.combinations.kind);
+      return KINDS.filter((_, kind) => kinds.has(kind));
+    });
     const peaks = once(() => findPeaks(trace));
     const callTrees = [false, true].map((hide) => once(() => mergeByFunction(trace, hide, systemFunctions)));
     tables = {
@@ -101,6 +107,9 @@ export function derived(trace: Trace): Derived {
       callTree: (hide) => callTrees[Number(hide)](),
       get kindsPresent() {
         return releases().present;
+      },
+      get kindsCounted() {
+        return counted();
       },
       get kindsWithoutReleases() {
         return releases().without;

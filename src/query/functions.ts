@@ -2,6 +2,7 @@ import { TraceError } from '../trace/errors.ts';
 import { type FunctionIndex, NONE, type Trace } from '../trace/tables.ts';
 import type { Unit } from '../trace/view.ts';
 import { figureOf } from './answer.ts';
+import { hasCutStacks } from './cut.ts';
 import { derived } from './derived.ts';
 import { nothingMatches, rowsOf } from './match.ts';
 import { functionSpellings, moduleOfFunction, qualifiedName } from './names.ts';
@@ -45,7 +46,8 @@ function originOf(trace: Trace, fn: FunctionIndex): Origin {
 export function oneFunction(trace: Trace, text: string, inclusiveSums: () => Sums, unit: Unit): FunctionIndex {
   const candidates = rowsOf(trace.functions.length, functionSpellings(trace), text);
   if (candidates.length === 0) {
-    throw new TraceError(nothingMatches(trace.functions.length, functionSpellings(trace), text, 'functions'));
+    const none = nothingMatches(trace.functions.length, functionSpellings(trace), text, 'functions');
+    throw new TraceError(`${none}${hasCutStacks(trace) ? '; stacks were cut, it may stand further out on them' : ''}`);
   }
   if (candidates.length === 1) return candidates[0];
   const inclusive = inclusiveSums();

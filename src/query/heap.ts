@@ -1,8 +1,9 @@
 import { GC_TYPES, GENERATIONS, type Generation, gcReason } from '../trace/kinds.ts';
 import type { GcIndex, ProcessIndex, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
+import { blindWarnings, nothingOf } from './answer.ts';
 import { processName } from './names.ts';
-import type { Amount } from './rows.ts';
+import type { Amount, Nothing } from './rows.ts';
 import { processMask } from './selection.ts';
 
 /** Bytes of one generation after a collection; a figure is null where the trace does not say. */
@@ -51,6 +52,8 @@ export interface HeapAnswer {
   /** Some of the collections, in the order they ended: the first, the largest, the last, and others evenly between. */
   readonly gcs: readonly GcRow[];
   readonly gcCount: number;
+  /** Where no collection is known. */
+  readonly nothing?: Nothing;
   readonly warnings: readonly string[];
 }
 
@@ -60,6 +63,7 @@ export interface HeapAnswer {
  */
 export function heap(trace: Trace, view: View, limit = Number.POSITIVE_INFINITY): HeapAnswer {
   const processes = processMask(trace, view);
+  const managed: View = { ...view, kinds: ['gc-heap'], heaps: [], types: [] };
   const gcs: GcIndex[] = [];
   for (let gc = 0; gc < trace.gcs.length; gc++) {
     const end = trace.gcs.end[gc];
@@ -76,8 +80,10 @@ export function heap(trace: Trace, view: View, limit = Number.POSITIVE_INFINITY)
     rows: generations.map((row) => ({ ...row, share: bytes === 0 ? 0 : (row.bytes ?? 0) / bytes })),
     gcs: pickGcs(trace, gcs, limit).map((gc) => gcRow(trace, gc)),
     gcCount: gcs.length,
+    ...(gcs.length === 0 && { nothing: nothingOf(trace, managed) }),
     warnings: [
       ...trace.recording.warnings,
+      ...blindWarnings(trace, managed),
       ...processes.warnings,
       ...(gcs.length === 0 ? ['no garbage collection ended in this view, so the GC heap was never measured'] : []),
     ],

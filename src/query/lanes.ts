@@ -32,12 +32,31 @@ export function lanes(trace: Trace, view: View, buckets: number, limit: number):
   });
   forgetCancelled(sums, selection);
   const threads = topThreads(trace, view, selection, sums, limit);
-  const values = threads.rows.map(() => new Array<number>(buckets).fill(0));
-  const laneOf = new Map(threads.rows.map((row, lane) => [row.other ? undefined : row.name, lane]));
+  const values = new Map(threads.rows.map((row) => [laneName(row), new Array<number>(buckets).fill(0)]));
+  // A thread whose figures cancel out over the whole range has no row, and yet holds something in a part of it.
+  const rest = values.get(OTHER) ?? new Array<number>(buckets).fill(0);
+  let folded = 0;
   for (let slot = 0; slot < slots; slot++) {
-    const lane = laneOf.get(slot === 0 ? '[no thread]' : threadName(trace, slot - 1)) ?? laneOf.get(undefined);
-    if (lane === undefined) continue;
-    for (let bucket = 0; bucket < buckets; bucket++) values[lane][bucket] += figures[bucket * slots + slot];
+    const lane = values.get(slot === 0 ? '[no thread]' : threadName(trace, slot - 1)) ?? rest;
+    let holds = false;
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const figure = figures[bucket * slots + slot];
+      lane[bucket] += figure;
+      holds ||= figure !== 0;
+    }
+    if (holds && lane === rest) folded++;
   }
-  return { ...threads, rows: threads.rows.map((row, lane) => ({ ...row, values: values[lane] })) };
+  const isLeftOver = folded > 0 && !values.has(OTHER);
+  const other: Row = { name: 'other', bytes: 0, count: 0, share: 0, other: true, folded };
+  return {
+    ...threads,
+    rows: [
+      ...threads.rows.map((row) => ({ ...row, values: values.get(laneName(row)) ?? rest })),
+      ...(isLeftOver ? [{ ...other, values: rest }] : []),
+    ],
+  };
 }
+
+/** The lane of the threads without one of their own; no thread is called so. */
+const OTHER = '';
+const laneName = (row: Row) => (row.other ? OTHER : row.name);

@@ -1,5 +1,5 @@
+import { once } from '../trace/once.ts';
 import { searchText } from '../trace/search.ts';
-import { once } from './once.ts';
 
 /** Rows of a table that a filter selects, and what the user should know about it. */
 export interface Match {

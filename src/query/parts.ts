@@ -1,5 +1,5 @@
 import { TraceError } from '../trace/errors.ts';
-import { KIND_LABELS, KINDS, type Kind } from '../trace/kinds.ts';
+import { KIND_LABELS, KINDS, type Kind, NATIVE_KINDS } from '../trace/kinds.ts';
 import type { IndexedAllocations, Trace } from '../trace/tables.ts';
 import type { AskedView, Metric, View } from '../trace/view.ts';
 import { derived } from './derived.ts';
@@ -22,9 +22,6 @@ export interface Part {
   readonly counted: boolean;
 }
 
-/** Kinds of memory that the agent records; the others are the runtime's. */
-const NATIVE_KINDS: readonly Kind[] = ['native-heap', 'mapped'];
-
 /** What is asked of native memory first is what was never released, of the GC heap who allocated. */
 export function defaultMetric(trace: Trace, kinds: readonly Kind[]): Metric {
   const asked = kinds.length > 0 ? kinds : KINDS.filter((_, kind) => derived(trace).kindsPresent[kind] === 1);
@@ -45,8 +42,16 @@ export function metricOfKinds(kinds: readonly Kind[]): Metric {
 export function partsOf(trace: Trace, view: View): { parts: Part[]; warnings: string[] } {
   const warnings: string[] = [];
   const parts = eventParts(trace, view, warnings);
-  const wantsNative = view.kinds.length === 0 || view.kinds.some((kind) => NATIVE_KINDS.includes(kind));
-  if (wantsNative && trace.native.allocated.length > 0) parts.push(...countedParts(trace, view));
+  const counted = derived(trace).kindsCounted.filter((kind) => view.kinds.length === 0 || view.kinds.includes(kind));
+  if (counted.length === 0) return { parts, warnings };
+  try {
+    parts.push(...countedParts(trace, view));
+  } catch (error) {
+    // Where blocks are sampled, mappings are counted all the same: they must not keep the blocks from being told.
+    const isAsked = view.kinds.length > 0 || counted.includes('native-heap');
+    if (!(error instanceof TraceError) || isAsked) throw error;
+    warnings.push(`${counted.map((kind) => KIND_LABELS[kind]).join(', ')} is left out: ${error.message}`);
+  }
   return { parts, warnings };
 }
 

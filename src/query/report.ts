@@ -2,6 +2,7 @@ import { GENERATIONS, type Generation, type Heap, kindIndex } from '../trace/kin
 import { NONE, type ProcessIndex, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Dimension, type View } from '../trace/view.ts';
 import { nativeBefore } from './before.ts';
+import { blindSpotsOf, blindTexts } from './blind.ts';
 import { derived } from './derived.ts';
 import { SYSTEM_CODE } from './functions.ts';
 import { heap } from './heap.ts';
@@ -13,7 +14,13 @@ import { boundsOf } from './timeline.ts';
 import { top } from './top.ts';
 
 /** One statement of the report: its figures, and the view that shows them again. */
-export type Finding = ResidentFinding | AllocatedFinding | ShareFinding | HeapFinding | NativeFinding;
+export type Finding =
+  | ResidentFinding
+  | UnrecordedFinding
+  | AllocatedFinding
+  | ShareFinding
+  | HeapFinding
+  | NativeFinding;
 
 /** The resident set of one process over the view's time. Measured by the operating system. */
 export interface ResidentFinding {
@@ -26,6 +33,13 @@ export interface ResidentFinding {
   readonly from: number;
   readonly peakAt: number;
   readonly to: number;
+  readonly view: View;
+}
+
+/** Memory of any kind that was not recorded, or not wholly, and why. */
+interface UnrecordedFinding {
+  readonly about: 'unrecorded';
+  readonly text: string;
   readonly view: View;
 }
 
@@ -67,7 +81,7 @@ export interface HeapFinding {
   readonly resident: number | null;
   /** Bytes allocated in the heap of that generation until the collection, as far as the trace saw it. */
   readonly allocatedBefore: number;
-  /** Bytes allocated anywhere after the collection, which its figures cannot hold. */
+  /** Bytes allocated in any GC heap after the collection, which its figures cannot hold. */
   readonly allocatedAfter: number;
   readonly view: View;
 }
@@ -130,7 +144,7 @@ const ROWS_PER_STEP = 3;
  */
 export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINITY): ReportAnswer {
   const { view, answer: all } = functionsOf(trace, asked, limit);
-  const findings: Finding[] = residentFindings(trace, view);
+  const findings: Finding[] = [...residentFindings(trace, view), ...unrecordedFindings(trace, view)];
   if (all.total.bytes === 0) {
     findings.push(...heapFindings(trace, view));
     return { ...all, findings };
@@ -247,6 +261,13 @@ function residentFindings(trace: Trace, view: View): ResidentFinding[] {
     .sort((a, b) => b.peak - a.peak);
 }
 
+/** Whatever kinds the view has: that there is more than what is spoken of must be known. */
+function unrecordedFindings(trace: Trace, view: View): UnrecordedFinding[] {
+  const all: View = { ...view, kinds: [], heaps: [], types: [] };
+  const spots = blindSpotsOf(trace, all, processMask(trace, view).mask).filter(({ effect }) => effect !== 'note');
+  return blindTexts(trace, spots).map((text) => ({ about: 'unrecorded', text, view: all }));
+}
+
 function nativeFindings(trace: Trace, view: View): NativeFinding[] {
   if (view.kinds.length > 0 && !view.kinds.includes('native-heap')) return [];
   const { mask } = processMask(trace, view);
@@ -299,7 +320,13 @@ function heapFindings(trace: Trace, view: View): HeapFinding[] {
   const findings: HeapFinding[] = [];
   for (let process = 0; process < trace.processes.length; process++) {
     if (mask[process] === 0) continue;
-    const own: View = { ...DEFAULT_VIEW, processes: [processName(trace, process)], from: view.from, to: view.to };
+    const own: View = {
+      ...DEFAULT_VIEW,
+      processes: [processName(trace, process)],
+      kinds: ['gc-heap'],
+      from: view.from,
+      to: view.to,
+    };
     const answer = heap(trace, own, GENERATIONS.length);
     const last = answer.gcs.at(-1);
     if (last === undefined) continue;

@@ -52,13 +52,33 @@ export interface Row extends Amount {
   readonly folded?: number;
 }
 
+/** What of a view has stacks of which the outermost frames are missing. */
+export interface Cut {
+  readonly bytes: number;
+  /** Part of the view without its filters by function and module. */
+  readonly share: number;
+  /** Frames at which stacks were cut. */
+  readonly limits: readonly number[];
+  /** The view is filtered by what may stand on the missing frames. */
+  readonly isFiltered: boolean;
+}
+
+/**
+ * Why an answer counts nothing: nothing was there; what was asked for was not recorded (`texts` say why), all of it or a part; or
+ * the trace is still being read.
+ */
+export interface Nothing {
+  readonly about: 'nothing' | 'unrecorded' | 'partly-unrecorded' | 'unread';
+  readonly texts: readonly string[];
+}
+
 /** What every question answers with; `--json` prints it as it is. */
 export interface Answer<R = Row> {
   readonly view: View;
   readonly metric: Metric;
   readonly unit: Unit;
   readonly total: Total;
-  /** The same metric without any filter. */
+  /** The same metric without any filter; of what is held at the end of a range of time, the same range. */
   readonly whole: Amount;
   readonly accuracy: Accuracy;
   /**
@@ -69,6 +89,10 @@ export interface Answer<R = Row> {
   /** How long before the end of its process the oldest `residentBytes` were measured, ns; absent without such. */
   readonly residentAge?: number;
   readonly rows: readonly R[];
+  /** Where nothing was counted, and so there are no rows, but for those of stretches of time. */
+  readonly nothing?: Nothing;
+  /** Absent where no stack was cut. */
+  readonly cut?: Cut;
   /** What the reader of the figures must know: losses, blind spots, filters that match nothing. */
   readonly warnings: readonly string[];
 }

@@ -1,10 +1,11 @@
 import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { once } from '../trace/once.ts';
 import { NONE, type Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
+import { blindSpotsOf } from './blind.ts';
 import { type Cube, cubeByStack } from './cubes.ts';
 import { type Match, matchRows } from './match.ts';
 import { functionSpellings, processSpellings, threadSpellings } from './names.ts';
-import { once } from './once.ts';
 import { type Part, partsOf, residentParts } from './parts.ts';
 import { createRecent, type Recent } from './recent.ts';
 import type { Column, RowFilter } from './sums.ts';
@@ -12,6 +13,8 @@ import type { Column, RowFilter } from './sums.ts';
 /** The allocations a view selects: of each part the rows whose combination and whose thread pass its filters. */
 export interface Selection {
   readonly parts: readonly SelectedPart[];
+  /** Something of it was missed, or is too much: neither exact nor with an error that is known. */
+  readonly isInexact: boolean;
   readonly warnings: readonly string[];
 }
 
@@ -26,7 +29,9 @@ export interface SelectedPart extends Part, RowFilter {
 export function select(trace: Trace, view: View): Selection {
   const { parts, warnings } = partsOf(trace, view);
   const masks = masksOf(trace, view, warnings);
-  return { parts: parts.map((part) => selected(part, masks)), warnings };
+  const spots = blindSpotsOf(trace, view, processMask(trace, view).mask);
+  const isInexact = spots.some(({ effect }) => effect === 'inexact');
+  return { parts: parts.map((part) => selected(part, masks)), isInexact, warnings };
 }
 
 /** The selections of what was measured of a view, and of what of it was in memory, see {@link residentParts}. */
@@ -34,7 +39,7 @@ export function selectResident(trace: Trace, view: View): { measured: Selection;
   const parts = residentParts(trace, view);
   if (parts === undefined) return undefined;
   const masks = masksOf(trace, view, []);
-  const selectionOf = (part: Part): Selection => ({ parts: [selected(part, masks)], warnings: [] });
+  const selectionOf = (part: Part): Selection => ({ parts: [selected(part, masks)], isInexact: false, warnings: [] });
   return { measured: selectionOf(parts.measured), resident: selectionOf(parts.resident) };
 }
 

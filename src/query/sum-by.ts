@@ -3,7 +3,18 @@ import type { Unit } from '../trace/view.ts';
 import { blocksWithin, cubeByShape, cubeByStack, sumsOfRange } from './cubes.ts';
 import { firstAtOrAfter } from './parts.ts';
 import { maskOf, type SelectedPart, type Selection } from './selection.ts';
-import { addCells, addRows, COUNT, type Column, type ErrorOf, ROWS, regroup, type Sums, WIDTH } from './sums.ts';
+import {
+  addCells,
+  addRows,
+  COUNT,
+  type Column,
+  type ErrorOf,
+  ROWS,
+  regroup,
+  type Sums,
+  VARIANCE,
+  WIDTH,
+} from './sums.ts';
 
 /**
  * Sums the selected allocations by the value of `column`: value v is group v + 1, so that NONE is group 0.
@@ -13,6 +24,7 @@ export function sumBy(trace: Trace, selection: Selection, unit: Unit, column: Co
   const sums: Sums = new Float64Array((values + 1) * WIDTH);
   for (const part of selection.parts) addPart(sums, trace, part, unit, column);
   forgetCancelled(sums, selection);
+  if (selection.isInexact) forgetErrors(sums);
   return sums;
 }
 
@@ -26,6 +38,7 @@ export function sumRowsBy(trace: Trace, selection: Selection, unit: Unit, column
     addRows(sums, part.table[column], part, error, part.sign, added, part.end);
   }
   forgetCancelled(sums, selection);
+  if (selection.isInexact) forgetErrors(sums);
   return sums;
 }
 
@@ -51,6 +64,10 @@ export function forgetCancelled(sums: Sums, selection: Selection): void {
   for (let at = 0; at < sums.length; at += WIDTH) {
     if (sums[at] === 0 && sums[at + COUNT] === 0) sums[at + ROWS] = 0;
   }
+}
+
+function forgetErrors(sums: Sums): void {
+  for (let at = 0; at < sums.length; at += WIDTH) if (sums[at + ROWS] !== 0) sums[at + VARIANCE] = Number.NaN;
 }
 
 function hasSubtracted({ parts }: Selection): boolean {

@@ -4,7 +4,10 @@ import { type AllocationTable, NONE, type ProcessIndex } from '../trace/tables.t
 import type { AgentCapture } from './agent/capture.ts';
 import { type CountedRows, countNative, type LiveSeries, liveByCounts, liveBySamples } from './agent/counts.ts';
 import type { Looks } from './agent/looks.ts';
+import { type Mappings, sortMappings } from './agent/mappings.ts';
 import { type Residency, residentRows } from './agent/resident.ts';
+import type { RawBlindSpot } from './assemble.ts';
+import { always } from './blind-spots.ts';
 import { createStackNames, type StackNames } from './stack-names.ts';
 
 /** What the agent recorded in one image of a process, and the recorder's looks at its counters. */
@@ -13,6 +16,9 @@ export interface NativeInput {
   readonly looks: Looks | undefined;
   readonly residency: Residency | undefined;
 }
+
+/** Frames that the agent walks: UNWIND_MAX_DEPTH of agent/src/unwind.h. */
+const AGENT_STACK_DEPTH = 512;
 
 /** Where the rows of a process go. Times are monotonic ns. */
 interface Target {
@@ -24,25 +30,33 @@ interface Target {
   readonly endTime: number;
 }
 
-/** Adds what the agent recorded. Returns the frames of its stacks, each place that allocates counted once. */
+/**
+ * Adds what the agent recorded. Returns the frames of its stacks, each place that allocates counted once, and what is to be said of
+ * the mappings of allocators.
+ */
 export function addNative(
   target: Target,
   { capture, looks, residency }: NativeInput,
   resolver: Resolver,
-): { frames: number; unresolved: number } {
+): { frames: number; unresolved: number; blindSpots: RawBlindSpot[] } {
   const { builder, process, startTime } = target;
   const { stacks, sites } = capture;
   const innermost = new Uint8Array(stacks.length);
   for (const stack of sites.stack) if (stack !== NONE) innermost[stack] = 1;
-  const names = createStackNames(builder, resolver, stacks, innermost, capture.seen);
+  const isCut = new Uint8Array(stacks.length);
+  for (let site = 1; site < sites.length; site++)
+    if (sites.stack[site] !== NONE) isCut[sites.stack[site]] |= sites.isTruncated[site];
+  const cut = { limit: AGENT_STACK_DEPTH, isCut: (raw: number) => isCut[raw] === 1 };
+  const names = createStackNames(builder, resolver, stacks, innermost, cut, capture.seen);
   const threads = capture.threads.map(({ osId, name }) =>
     // The agent looks when a thread ends; /proc may have been looked at before the thread named itself.
     builder.thread(process, osId, name || (target.threadNames.get(osId) ?? '')),
   );
-  const place: Place = { capture, names, threads, startTime };
+  const mappings = sortMappings(capture, resolver);
+  const place: Place = { capture: { ...capture, sites: { ...sites, kind: mappings.kind } }, names, threads, startTime };
 
   const end = Number.isNaN(capture.endTime) ? target.endTime : capture.endTime;
-  const counts = countNative(capture, looks, end);
+  const counts = countNative(place.capture, looks, end, (site) => mappings.isChunk[site] === 0);
   for (const table of ['allocated', 'released', 'unreleased', 'fleeting', 'peak'] as const) {
     if (counts[table].length > 0) builder.native(table, countedTable(place, counts[table]));
   }
@@ -53,10 +67,28 @@ export function addNative(
     builder.native('resident', countedTable(place, resident));
   }
   if (samples.length > 0) builder.allocations(samples);
-  const live = capture.mode === 'exact' ? liveByCounts(capture, counts) : liveBySamples(capture, samples.bytes);
+  const live =
+    capture.mode === 'exact'
+      ? liveByCounts(place.capture, counts)
+      : liveBySamples(place.capture, samples.bytes, counts);
   addSeries(target, live);
-  return countFrames(place);
+  return { ...countFrames(place), blindSpots: chunkSpots(mappings) };
 }
+
+function chunkSpots({ chunks, unseen }: Mappings): RawBlindSpot[] {
+  const spots: RawBlindSpot[] = [];
+  if (chunks.bytes > 0) {
+    const text = `${chunks.allocators.join(' and ')} holds ${mebibytes(chunks.bytes)} of the system's memory for the blocks of the native heap: they count as blocks, not as mapped memory too`;
+    spots.push(always('note', ['mapped'], text));
+  }
+  if (unseen.bytes > 0) {
+    const text = `of its own allocator (${unseen.allocators.join(' and ')}) the blocks are not seen: ${mebibytes(unseen.bytes)} of the native heap are what that took from the system`;
+    spots.push(always('note', ['native-heap'], text));
+  }
+  return spots;
+}
+
+const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
 interface Place {
   readonly capture: AgentCapture;

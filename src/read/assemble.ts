@@ -6,11 +6,12 @@ import type { ProcessCode } from '../symbols/process-code.ts';
 import { createResolver, type Resolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { kindIndex } from '../trace/kinds.ts';
-import { NONE, type Recording, type Trace } from '../trace/tables.ts';
+import { type BlindSpot, NONE, type ProcessIndex, type Recording, type Trace } from '../trace/tables.ts';
 import { addNative, type NativeInput } from './assemble-native.ts';
+import { missingOf, unnamed } from './blind-spots.ts';
 import type { ProcessCapture, RawAllocations } from './nettrace/capture.ts';
-import { createStackNames, type StackNames } from './stack-names.ts';
-import { SAMPLING_MEAN_BYTES, weigh } from './weights.ts';
+import { type CutStacks, createStackNames, type StackNames } from './stack-names.ts';
+import { SAMPLING_MEAN_BYTES, type Weights, weigh } from './weights.ts';
 
 /** One process as its recording describes it. Times are monotonic ns. */
 export interface ProcessInput {
@@ -31,6 +32,9 @@ export interface ProcessInput {
   readonly rss: { readonly time: Float64Array; readonly value: Float64Array };
   /** Names of threads by OS thread id. */
   readonly threadNames: ReadonlyMap<number, string>;
+  /** What in its environment keeps its runtime from telling anything; empty: nothing known. */
+  readonly diagnosticsOff: string;
+  readonly blindSpots: readonly RawBlindSpot[];
 }
 
 /** What the recording says of itself; the rest of Recording is counted here. */
@@ -42,7 +46,12 @@ export type RecordingFacts = Pick<
   readonly startTime: number;
   readonly endTime: number;
   readonly warnings: readonly string[];
+  /** Those of all processes. */
+  readonly blindSpots: readonly RawBlindSpot[];
 };
+
+/** A blind spot before the tables: monotonic ns. */
+export type RawBlindSpot = Omit<BlindSpot, 'process'>;
 
 /**
  * Joins processes, their streams and their symbols into one Trace; times become ns since `facts.startTime`. The columns of
@@ -52,10 +61,12 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
   const builder = createTraceBuilder();
   for (const { path, text, checksum } of bundle.files) builder.file(path, text, checksum);
   const parentRows = new Map<number, number>();
+  const blindSpots = facts.blindSpots.map(placed(NONE, facts.startTime));
   const totals = { frames: 0, framesUnresolved: 0, nativeFrames: 0, nativeFramesUnresolved: 0 };
   for (const input of processes) {
     const row = addProcess(builder, facts, input, parentRows.get(input.parentPid) ?? NONE);
     parentRows.set(input.pid, row);
+    blindSpots.push(...[...input.blindSpots, ...missingOf(input, facts)].map(placed(row, facts.startTime)));
     if (input.rss.time.length > 0) {
       const time = input.rss.time.map((t) => t - facts.startTime);
       builder.series({ process: row, name: 'rss', time, value: input.rss.value });
@@ -65,6 +76,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       const counted = addAllocations(builder, facts, row, input, input.capture, resolver, bundle);
       totals.frames += counted.frames;
       totals.framesUnresolved += counted.unresolved;
+      blindSpots.push(...unnamed(input.capture, counted).map(placed(row, facts.startTime)));
       const { gcs } = input.capture;
       const sinceStart = (time: number) => time - facts.startTime;
       builder.gcs(row, { ...gcs, start: gcs.start.map(sinceStart), end: gcs.end.map(sinceStart) });
@@ -74,6 +86,7 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       const counted = addNative(target, native, resolver);
       totals.nativeFrames += counted.frames;
       totals.nativeFramesUnresolved += counted.unresolved;
+      blindSpots.push(...counted.blindSpots.map(placed(row, facts.startTime)));
     }
   }
   return builder.finish({
@@ -87,9 +100,14 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
     ...totals,
     samplingMeanBytes: processes.some(isSampled) ? SAMPLING_MEAN_BYTES : 0,
     ...(facts.preview && { preview: true }),
-    warnings: [...facts.warnings, ...unresolvedWarning(totals)],
+    warnings: facts.warnings,
+    blindSpots,
   });
 }
+
+const placed =
+  (process: ProcessIndex, startTime: number) =>
+  (spot: RawBlindSpot): BlindSpot => ({ ...spot, process, from: spot.from - startTime, to: spot.to - startTime });
 
 /** What is known of a process's code, from all its sources. */
 export function codeOf({ pid, images, capture, native }: ProcessInput): Omit<ProcessCode, 'used' | 'types'> {
@@ -130,6 +148,10 @@ function hasError({ allocationSource, isWhole }: ProcessCapture): boolean {
   return isWhole && (allocationSource === 'exact' || allocationSource === 'allocation-sampled');
 }
 
+/** The runtime writes the innermost 100 frames (EventPipe's MAX_STACK_DEPTH in ep-types.h). */
+const RUNTIME_STACK_DEPTH = 100;
+const RUNTIME_CUT: CutStacks = { limit: RUNTIME_STACK_DEPTH, isCut: (_, depth) => depth >= RUNTIME_STACK_DEPTH };
+
 /** Makes the columns of the capture those of the model. */
 function addAllocations(
   builder: TraceBuilder,
@@ -139,7 +161,7 @@ function addAllocations(
   capture: ProcessCapture,
   resolver: Resolver,
   bundle: SymbolBundle,
-): { frames: number; unresolved: number } {
+): FrameCounts {
   const { allocations, allocationSource } = capture;
   const threads = Int32Array.from(capture.threads, (thread) =>
     builder.thread(process, thread.osId, input.threadNames.get(thread.osId) ?? thread.name),
@@ -152,15 +174,24 @@ function addAllocations(
   const types = Int32Array.from(capture.types, ({ name, handle }) =>
     builder.type(readableTypeName(nested.get(handle) ?? (name === NAMELESS_TYPE ? unknownType(handle) : name))),
   );
-  const stacks = createStackNames(builder, resolver, capture.stacks, innermostOf(capture));
+  const stacks = createStackNames(builder, resolver, capture.stacks, innermostOf(capture), RUNTIME_CUT);
   const counted = nameStacks(allocations, stacks);
   subtract(allocations.time, facts.startTime);
   translate(allocations.thread, threads);
   translate(allocations.type, types);
   const { length, time, thread, heap, type, stack } = allocations;
   const kind = new Uint8Array(length).fill(kindIndex('gc-heap'));
-  builder.allocations({ length, time, thread, kind, heap, type, stack, ...weigh(allocationSource, allocations) });
-  return counted;
+  const weights = weigh(allocationSource, allocations);
+  builder.allocations({ length, time, thread, kind, heap, type, stack, ...weights });
+  return { ...counted, ...bytesWithoutName(allocations, weights, stacks) };
+}
+
+interface FrameCounts {
+  readonly frames: number;
+  readonly unresolved: number;
+  /** What was allocated, and of it what was by functions without a name. */
+  readonly bytes: number;
+  readonly bytesUnnamed: number;
 }
 
 // One loop a column, each in a function of its own: small loops are compiled before many rows went through them slowly.
@@ -181,6 +212,20 @@ function nameStacks(
   return { frames, unresolved };
 }
 
+function bytesWithoutName(
+  { length, stack }: RawAllocations,
+  weights: Weights,
+  stacks: StackNames,
+): Pick<FrameCounts, 'bytes' | 'bytesUnnamed'> {
+  let bytes = 0;
+  let bytesUnnamed = 0;
+  for (let i = 0; i < length; i++) {
+    bytes += weights.bytes[i];
+    if (stacks.isUnnamed(stack[i])) bytesUnnamed += weights.bytes[i];
+  }
+  return { bytes, bytesUnnamed };
+}
+
 function subtract(times: Float64Array, start: number): void {
   for (let i = 0; i < times.length; i++) times[i] -= start;
 }
@@ -194,14 +239,4 @@ function innermostOf({ stacks, allocations: { stack } }: ProcessCapture): Uint8A
   const innermost = new Uint8Array(stacks.length);
   for (let i = 0; i < stack.length; i++) if (stack[i] !== NONE) innermost[stack[i]] = 1;
   return innermost;
-}
-
-type FrameTotals = Pick<Recording, 'frames' | 'framesUnresolved' | 'nativeFrames' | 'nativeFramesUnresolved'>;
-
-function unresolvedWarning(totals: FrameTotals): string[] {
-  const share = totals.framesUnresolved / Math.max(1, totals.frames);
-  if (share < 0.01) return [];
-  return [
-    `${(share * 100).toFixed(1)} % of the stack frames have no name: their code was not reported or its image could not be read.`,
-  ];
 }

@@ -6,10 +6,12 @@ import { collectSymbols } from '../symbols/collect.ts';
 import { fileImages } from '../symbols/images.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { openTraceFile, type TraceFile } from '../trace/file.ts';
+import { NATIVE_KINDS } from '../trace/kinds.ts';
 import { mostBytes, SYMBOLS_PART } from '../trace/part-names.ts';
 import { openRegular } from '../trace/regular-file.ts';
 import type { Trace } from '../trace/tables.ts';
 import { assemble, type ProcessInput } from './assemble.ts';
+import { always } from './blind-spots.ts';
 import { fileChunks } from './chunks.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { byteProgress, type OnProgress, type Progress } from './progress.ts';
@@ -132,19 +134,12 @@ async function openNettrace(path: string, { onProgress = () => {} }: OpenOptions
       images: [],
       rss: { time: new Float64Array(0), value: new Float64Array(0) },
       threadNames: new Map(),
+      diagnosticsOff: '',
+      blindSpots: [],
     };
   });
   const bundle = await lookUpSymbols(processes, onProgress);
-  const warnings = [
-    ...(capture.truncated === undefined ? [] : [capture.truncated]),
-    ...processes.flatMap((process) =>
-      process.capture?.allocationSource === 'none'
-        ? [
-            `${process.name} (${process.pid}) has no allocation events: record with memsurge, or with dotnet-trace --profile gc-verbose.`,
-          ]
-        : [],
-    ),
-  ];
+  const warnings = capture.truncated === undefined ? [] : [capture.truncated];
   onProgress(ASSEMBLING);
   return assemble(
     {
@@ -155,6 +150,9 @@ async function openNettrace(path: string, { onProgress = () => {} }: OpenOptions
       startTime: capture.startTime,
       endTime: capture.endTime,
       ...streamFacts([capture], warnings),
+      blindSpots: [
+        always('absent', NATIVE_KINDS, 'native memory is not in such a trace: it holds what the .NET runtime tells'),
+      ],
     },
     processes,
     bundle,

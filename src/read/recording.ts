@@ -4,12 +4,12 @@ import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
 import { AGENTS_FOLDER, mostBytes, NATIVE_FOLDER, nativeParts, SYMBOLS_PART, seenParts } from '../trace/part-names.ts';
+import { nativeBlindSpots } from './agent/blind-spots.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
 import { parseResidency } from './agent/resident.ts';
-import { nativeWarnings } from './agent/warnings.ts';
-import { codeOf, type ProcessInput, type RecordingFacts } from './assemble.ts';
+import { codeOf, type ProcessInput, type RawBlindSpot, type RecordingFacts } from './assemble.ts';
 import type { NativeInput } from './assemble-native.ts';
 import type { ProcessCapture, StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
@@ -78,6 +78,7 @@ function factsOf(
     startTime: manifest.startTime,
     endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
     ...streamFacts(captures, warnings),
+    blindSpots: recordedBlindSpots(manifest, undefined),
   };
 }
 
@@ -90,6 +91,19 @@ function warnOfLargeParts(file: TraceFile, warnings: Warnings): void {
       `${part} has ${file.size(part)} bytes, of which the first ${most} are read: what is behind is missing`,
     );
   }
+}
+
+/** What the recorder knew to be missing of a process, or of all. */
+function recordedBlindSpots({ blindSpots }: Manifest, process: string | undefined): RawBlindSpot[] {
+  return blindSpots
+    .filter((spot) => spot.process === process)
+    .map(({ kinds, from, to, effect, text }) => ({
+      kinds,
+      from: from ?? Number.NEGATIVE_INFINITY,
+      to: to ?? Number.POSITIVE_INFINITY,
+      effect,
+      text,
+    }));
 }
 
 function sizeOfStreams(file: TraceFile): number {
@@ -175,7 +189,6 @@ async function readNative(
         looks: file.parts.has(looks) ? readLooks(await file.bytes(looks)) : undefined,
         residency: file.parts.has(resident) ? parseResidency(await file.read(resident)) : undefined,
       });
-      for (const text of nativeWarnings(capture)) warnings.addOf(process, text);
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
       warnings.addOf(process, `${part}: ${messageOf(error)}`);
@@ -210,6 +223,8 @@ async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Man
     images: parseImages(images),
     rss,
     threadNames: parseThreadNames(threads),
+    diagnosticsOff: process.diagnosticsOff ?? '',
+    blindSpots: recordedBlindSpots(manifest, process.id),
   };
 }
 
@@ -230,5 +245,6 @@ function joined(
     endTime: process.endTime ?? manifest.endTime ?? lastSeen,
     capture,
     native,
+    blindSpots: [...seen.blindSpots, ...native.flatMap(({ capture }) => nativeBlindSpots(capture))],
   };
 }

@@ -1,3 +1,4 @@
+import { listed } from '../trace/listed.ts';
 import type { ManifestProcess } from '../trace/manifest.ts';
 
 /** Collects what goes wrong while a recording is read. */
@@ -9,9 +10,6 @@ export interface Warnings {
   /** All of them: of the recording, then of processes. */
   list(): string[];
 }
-
-/** Processes named in one warning; the others are counted. */
-const NAMED = 3;
 
 export function createWarnings(first: readonly string[]): Warnings {
   const general = [...first];
@@ -26,11 +24,4 @@ export function createWarnings(first: readonly string[]): Warnings {
     },
     list: () => [...general, ...Array.from(processesOf, ([text, names]) => `${listed([...names])}: ${text}`)],
   };
-}
-
-function listed(names: readonly string[]): string {
-  // Instead of "and 1 more" the one is named.
-  const named = names.length <= NAMED + 1 ? names.length - 1 : NAMED;
-  const last = names.length <= NAMED + 1 ? names[named] : `${names.length - named} more`;
-  return named === 0 ? last : `${names.slice(0, named).join(', ')} and ${last}`;
 }

@@ -1,4 +1,5 @@
 import { messageOf, TraceError } from '../trace/errors.ts';
+import { NATIVE_KINDS } from '../trace/kinds.ts';
 import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { showLive } from './live.ts';
 import type { NativeOptions } from './native/library.ts';
@@ -37,6 +38,10 @@ export async function attach(options: AttachOptions): Promise<string> {
   const output = await chooseOutput(options, subject.name);
 
   const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'attach', command: [...subject.command] });
+  if (subject.native === undefined) {
+    const text = 'native memory was not recorded: of a running .NET process that takes --native sampled or exact';
+    folder.manifest.blindSpots.push({ kinds: [...NATIVE_KINDS], effect: 'absent', text });
+  }
   const sampler = startProcSampler(folder);
   const looker = subject.native && (await startNativeLooker(folder, sampler));
   const live = await showLive(folder, sampler, looker, true);

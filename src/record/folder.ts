@@ -67,6 +67,7 @@ export async function createRecordingFolder(
     startTime: monotonicNow(),
     processes: [],
     warnings: [],
+    blindSpots: [],
   };
   const retention = createRetention(path, manifest, limits);
   /** The newest process of each pid, and how many had it. */

@@ -1,11 +1,13 @@
 import { messageOf } from '../trace/errors.ts';
+import { NATIVE_KINDS } from '../trace/kinds.ts';
 import { acceptRuntimes } from './children.ts';
 import { monotonicNow } from './clock.ts';
+import { diagnosticsOff } from './diagnostics-off.ts';
 import { createRecordingFolder } from './folder.ts';
 import { openGuardedPort } from './guard.ts';
 import { checkProgram, launch } from './launch.ts';
 import { showLive } from './live.ts';
-import { type NativeOptions, planNative, preloadVariables } from './native/library.ts';
+import { type NativeOptions, planNative, preloadVariables, whyNoNative } from './native/library.ts';
 import { type NativeLooker, startNativeLooker } from './native/looker.ts';
 import { whyNotInItself, whyNotPreloadable } from './native/program.ts';
 import { chooseOutput, type OutputOptions } from './output.ts';
@@ -52,6 +54,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     commandLine: commandLine(options.command),
     runtime: '',
     startTime: monotonicNow(),
+    diagnosticsOff: diagnosticsOff(target.pid),
   });
   sampler.add(root);
   void folder.save();
@@ -70,6 +73,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   runtimes.close();
   port.release();
   sampler.close();
+  if (ofItself !== undefined && root.native.length === 0 && native !== undefined) {
+    folder.manifest.blindSpots.push({ process: root.id, ...noNative(ofItself) });
+  }
   const problem = whatIsMissing(runtimes.count, looker, ofItself);
   if (problem !== undefined) folder.warn(problem);
   await folder.finish();
@@ -88,6 +94,11 @@ export async function run(options: RunOptions): Promise<RunResult> {
     begun.push(port.release, () => port.server.close());
     const folder = await createRecordingFolder(output, { tool: TOOL, mode: 'run', command: [...options.command] });
     begun.push(folder.remove);
+    if (native === undefined) {
+      const why = whyNoNative() ?? whyNotPreloadable(options.command[0]);
+      const isOff = options.native.mode === 'off' || why === undefined;
+      folder.manifest.blindSpots.push(noNative(isOff ? 'native memory was not recorded: --native off' : why));
+    }
     const sampler = startProcSampler(folder);
     begun.push(sampler.close);
     const looker = native && (await startNativeLooker(folder, sampler));
@@ -107,6 +118,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
     });
     return { port, folder, sampler, looker, live, runtimes, target };
   }
+}
+
+function noNative(text: string) {
+  return { kinds: [...NATIVE_KINDS], effect: 'absent' as const, text };
 }
 
 /** A sentence when nothing was recorded, or only one of the two things that were to be. */

@@ -131,6 +131,7 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     nativeFramesUnresolved: 0,
     samplingMeanBytes: 102_400,
     warnings: [],
+    blindSpots: [],
     ...recording,
   });
 }

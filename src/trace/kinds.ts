@@ -13,6 +13,11 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number];
 
+/** Kinds of memory that the agent records; `runtime` is what the .NET runtime maps for itself. */
+export const NATIVE_KINDS: readonly Kind[] = ['native-heap', 'mapped', 'runtime'];
+/** Kinds that are recorded at all. */
+export const RECORDED_KINDS: readonly Kind[] = ['gc-heap', ...NATIVE_KINDS];
+
 /** Heaps inside the kind `gc-heap`; `none` for every other kind. `frozen` is the runtime's non-GC heap. */
 export const HEAPS = ['none', 'soh', 'loh', 'poh', 'frozen'] as const;
 export type Heap = (typeof HEAPS)[number];

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { parseBoundedJson } from './bounded-json.ts';
 import { messageOf, TraceError } from './errors.ts';
+import { KINDS } from './kinds.ts';
 import { TRACE_FILE_VERSION } from './part-names.ts';
 
 // Beside manifest.ts and not in it: a recording that starts writes a manifest, and need not load what checks one.
@@ -23,10 +24,23 @@ const ManifestProcessSchema = v.object({
   endTime: v.optional(Time),
   /** How it ended, in words. */
   exit: v.optional(v.string()),
+  /** What in its environment keeps its runtime from telling anything, for example "DOTNET_EnableDiagnostics=0". */
+  diagnosticsOff: v.optional(v.string()),
   /** Part names of its event streams. */
   streams: v.array(v.string()),
   /** Part names of its agent's files, one for each program it was; looks at one are beside it, `.looks`. */
   native: v.optional(v.array(v.string()), []),
+});
+
+/** As in the model; times are monotonic, and left out where there is no bound. */
+const ManifestBlindSpotSchema = v.object({
+  /** Id of the process; left out: all. */
+  process: v.optional(v.string()),
+  kinds: v.array(v.picklist(KINDS)),
+  from: v.optional(v.number()),
+  to: v.optional(v.number()),
+  effect: v.picklist(['absent', 'inexact', 'note']),
+  text: v.string(),
 });
 
 const ManifestSchema = v.object({
@@ -44,6 +58,8 @@ const ManifestSchema = v.object({
   processes: v.array(ManifestProcessSchema),
   /** Plain sentences about what went wrong while recording. */
   warnings: v.array(v.string()),
+  /** What was not recorded, as far as only the recorder knows it. */
+  blindSpots: v.optional(v.array(ManifestBlindSpotSchema), []),
 });
 
 export type Manifest = v.InferOutput<typeof ManifestSchema>;

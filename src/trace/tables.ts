@@ -1,3 +1,5 @@
+import type { Kind } from './kinds.ts';
+
 /**
  * The model: tables of typed arrays. An entity is a row number; every table has a named index type, so that a
  * signature says which table a number points into. A Trace is read-only once built. Times are ns since the start of
@@ -230,6 +232,24 @@ export interface Series {
   readonly value: Float64Array;
 }
 
+/** Something that a trace cannot tell, of which memory, and why. */
+export interface BlindSpot {
+  /** NONE: all processes. */
+  readonly process: ProcessIndex;
+  /** Kinds of memory that it is about. */
+  readonly kinds: readonly Kind[];
+  /** The stretch of time that it is about, ns. */
+  readonly from: number;
+  readonly to: number;
+  /**
+   * `absent`: nothing of it was recorded, so that no row does not mean no memory; `inexact`: the figures miss something, or
+   * have something too much, so that they are not exact and their error is not known; `note`: they stand, with what is said.
+   */
+  readonly effect: 'absent' | 'inexact' | 'note';
+  /** A sentence without an end, which does not name the process. */
+  readonly text: string;
+}
+
 /** What the trace is, how it was made, and what it cannot know. */
 export interface Recording {
   /** "memsurge" for our own recordings, else the foreign format. */
@@ -255,8 +275,10 @@ export interface Recording {
   readonly samplingMeanBytes: number;
   /** Set while the trace is still being read: its allocations, collections and names are to come. */
   readonly preview?: true;
-  /** Plain sentences: losses, cuts, blind spots. Shown with every answer. */
+  /** Plain sentences about the whole recording: losses, cuts. Shown with every answer. */
   readonly warnings: readonly string[];
+  /** Shown with the answers that they are about. */
+  readonly blindSpots: readonly BlindSpot[];
 }
 
 export interface Trace {

@@ -65,6 +65,7 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
   };
   return [
     cut('How it grew', findingsOf(answers[0], 'resident').map(say(residentSetText))),
+    unrecorded(answers[0]),
     ...answers.flatMap((answer) => [
       who(answer),
       cut('What the GC says', findingsOf(answer, 'heap').map(say(heapText))),
@@ -73,6 +74,19 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
 }
 
 const moreText = (hidden: number) => `and ${hidden} more ${plural(hidden, 'process', 'processes')}`;
+
+/** Reasons that are told; the page of the recording has all. */
+const UNRECORDED = 5;
+
+function unrecorded(answer: ReportAnswer): Section {
+  const statements = findingsOf(answer, 'unrecorded').map(say(({ text }) => `${text}.`));
+  const hidden = statements.length - UNRECORDED;
+  return {
+    title: 'What was not recorded',
+    statements: statements.slice(0, UNRECORDED),
+    ...(hidden > 0 && { more: `and ${hidden} more, see the warnings` }),
+  };
+}
 
 /** ".NET memory", "Native heap": the memory a report speaks of. */
 export function memoryTitle({ kinds }: View): string {
@@ -158,9 +172,18 @@ function residentSetText({ process, first, peak, last, from, peakAt, to }: Resid
 }
 
 function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
-  if (view.metric !== 'allocated') return `${figureText(total, view.unit)} ${view.metric} (${accuracyText(answer)}).`;
+  const cut = cutText(answer);
+  if (view.metric !== 'allocated') {
+    return `${figureText(total, view.unit)} ${view.metric} (${accuracyText(answer)}).${cut}`;
+  }
   const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} ${plural(total.count, 'object')}`;
-  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.`;
+  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.${cut}`;
+}
+
+/** Who called what is in such a stack is known up to there only. */
+function cutText({ cut }: ReportAnswer): string {
+  if (cut === undefined) return '';
+  return ` ${formatShare(cut.share)} of it has stacks that were cut at ${cut.limits.join(' or ')} frames: who called these is not known.`;
 }
 
 const STEP_TITLES: Record<Dimension, string> = {

@@ -5,12 +5,33 @@ import { printable } from '../trace/printable.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatTime } from './figures.ts';
 
-/** Shown where an answer has no rows. */
-export const NOTHING = 'Nothing was allocated in this view.';
+/** Nothing was counted because nothing, or not all, was recorded. */
+export function isUnrecorded({ nothing }: Pick<Answer<unknown>, 'nothing'>): boolean {
+  return nothing?.about === 'unrecorded' || nothing?.about === 'partly-unrecorded';
+}
+
+/** Shown where an answer has no rows: that nothing was recorded is something else than that there was nothing. */
+export function nothingText(
+  { nothing }: Pick<Answer<unknown>, 'nothing'>,
+  nothingThere = 'Nothing was allocated in this view.',
+): string {
+  switch (nothing?.about) {
+    case 'unread':
+      return 'The trace is still being read.';
+    case 'unrecorded':
+      return `Not recorded: ${nothing.texts.join('; ')}.`;
+    case 'partly-unrecorded':
+      return `Nothing that was recorded is in this view, but not all was: ${nothing.texts.join('; ')}.`;
+    default:
+      return nothingThere;
+  }
+}
 
 /** "shown 2.93 GiB of 3.01 GiB · allocated · sampled ±0.3 %" */
 export function headline(answer: Answer<unknown>): string {
-  return [shownText(answer), answer.metric, ...(answer.rows.length > 0 ? [accuracyText(answer)] : [])].join(' · ');
+  return [shownText(answer), answer.metric, ...(answer.nothing === undefined ? [accuracyText(answer)] : [])].join(
+    ' · ',
+  );
 }
 
 /** "shown 2.93 GiB of 3.01 GiB", "all 3.01 GiB". */
@@ -25,7 +46,7 @@ export function shownText({ total, whole, unit }: Pick<Answer, 'total' | 'whole'
 /** "exact", "sampled ±0.3 %". */
 export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accuracy'>): string {
   if (accuracy === 'exact') return 'exact';
-  if (accuracy === 'unknown') return 'estimated, error not known';
+  if (accuracy === 'unknown') return 'error not known';
   return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
 }
 
@@ -34,6 +55,9 @@ export function tells(dimension: Dimension, rows: readonly Row[]): boolean {
   if (dimension === 'process') return rows.length > 1;
   return rows.some(({ name }) => name !== 'none' && name !== '[no type]');
 }
+
+/** Shown where no collection of the GC heap is known. */
+export const NO_COLLECTION = 'No garbage collection ended in this view, so the GC heap was never measured.';
 
 /** The name a person reads: kinds and heaps by their full names, near lines marked, "other" with what it stands for. */
 export function rowName(row: Row, dimension: Dimension): string {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { defaultMetric } from '../../src/query/parts.ts';
-import { reportViews } from '../../src/query/report.ts';
+import { report, reportViews } from '../../src/query/report.ts';
 import { top } from '../../src/query/top.ts';
 import { tree } from '../../src/query/tree.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
 import { DEFAULT_VIEW, type Metric, type View } from '../../src/trace/view.ts';
-import { residentAgeText, residentText } from '../../src/wording/rows.ts';
+import { residentAgeText, residentText, shownText } from '../../src/wording/rows.ts';
 
 const NATIVE: View = { ...DEFAULT_VIEW, kinds: ['native-heap'] };
 
@@ -153,4 +153,46 @@ mapped-unreleased  1s  main  ${mapped} x1  server!main > server!map
   expect(kinds(100)).toEqual(['native-heap']);
   expect(kinds(200)).toEqual(['native-heap', 'mapped']);
   expect(kinds(2000)).toEqual(['mapped', 'native-heap']);
+});
+
+test('how much is shown of what is held is told of the same range', () => {
+  const trace = traceFromText(`
+native-allocated  1s  main  239 x1  server!main > server!spike
+native-released   3s  main  200 x1  server!main > server!spike
+native-allocated  3s  main  8 x1    server!main > server!rest
+`);
+  const early = top(trace, { ...NATIVE, metric: 'unreleased', to: 2e9 }, 'function');
+  expect([early.total.bytes, early.whole.bytes]).toEqual([239, 239]);
+  expect(shownText(early)).toBe('all 239 B');
+  // Of what was allocated a range is a part.
+  const allocated = top(trace, { ...NATIVE, metric: 'allocated', to: 2e9 }, 'function');
+  expect([allocated.total.bytes, allocated.whole.bytes]).toEqual([239, 247]);
+});
+
+test('sampled blocks have event times, also beside mappings that are counted', () => {
+  const trace = traceFromText(`
+native            1s  main  100 x1 ~9s  server!main
+native            2s  main  10 x1   server!main
+mapped-allocated  1s  main  8192 x1  server!main > server!map
+`);
+  const middle: Partial<View> = { metric: 'unreleased', from: 1.5e9, to: 2.5e9 };
+  expect(top(trace, { ...NATIVE, ...middle, to: 1.9e9 }, 'function').total.bytes).toBe(0);
+  const all = top(trace, { ...DEFAULT_VIEW, ...middle, from: 0.5e9, to: 1.5e9 }, 'function');
+  expect(all.total.bytes).toBe(100);
+  expect(all.warnings.join()).toContain('mapped memory is left out: exact native recording keeps no event times');
+  expect(() => top(trace, { ...DEFAULT_VIEW, kinds: ['mapped'], ...middle, to: 1.9e9 }, 'function')).toThrow(
+    'no event times',
+  );
+});
+
+test('native memory after the last collection is not allocated in the GC heap', () => {
+  const trace = traceFromText(`
+process  100  server  allocation-sampled
+0.5s  main  soh  System.String  1000  app!Main
+gc  1  0.9s  1s  gen2  gen2=800/0
+native  2s  main  209715200 x200  app!Main
+3s  main  soh  System.String  64  app!Main
+`);
+  const [gc] = report(trace, { ...DEFAULT_VIEW, kinds: ['gc-heap'] }).findings.filter((one) => one.about === 'heap');
+  expect(gc).toMatchObject({ allocatedBefore: 1000, allocatedAfter: 64 });
 });

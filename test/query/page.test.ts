@@ -4,6 +4,7 @@ import { around } from '../../src/query/around.ts';
 import { code } from '../../src/query/code.ts';
 import { facet } from '../../src/query/facet.ts';
 import { lanes } from '../../src/query/lanes.ts';
+import { timeline } from '../../src/query/timeline.ts';
 import { top } from '../../src/query/top.ts';
 import { type TreeRow, tree } from '../../src/query/tree.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
@@ -138,6 +139,9 @@ test('lanes add up to the total, thread by thread and over all stretches', () =>
           expect(row.values.reduce((all, value) => all + value, 0)).toBeCloseTo(row[unit], 4);
         }
         expect(sum(rows)).toBeCloseTo(total.bytes, 4);
+        timeline(trace, view, n).rows.forEach((stretch, i) => {
+          expect(rows.reduce((all, { values }) => all + values[i], 0)).toBeCloseTo(stretch[unit], 4);
+        });
       },
     ),
   );
@@ -152,6 +156,20 @@ test('a search looks at every text of a row: the function of a line, the module 
   expect(found('line', 'program.cs')).toEqual(['Program.cs:27']);
   expect(found('function', 'private.corelib')).toEqual(['System.String.Concat', 'System.Threading.Timer.Fire']);
   expect(found('function', 'print')).toEqual(['Shop.Report.Print']);
+});
+
+test('a thread whose figures cancel out over the range is in the lanes of its stretches', () => {
+  const trace = traceFromText(`
+native-allocated  1s  worker  4096 x1  app!Main
+native-released   2s  worker  4096 x1  app!Main
+native-allocated  3s  main  100 x1  app!Main
+`);
+  const { rows, total } = lanes(trace, { ...DEFAULT_VIEW, metric: 'net' }, 3, 5);
+  expect(rows.map(({ name, values }) => [name, values])).toEqual([
+    ['main (2)', [0, 0, 100]],
+    ['other', [0, 4096, -4096]],
+  ]);
+  expect(total.bytes).toBe(100);
 });
 
 test('a search shows the rows that hold its text and leaves the rest to "other"', () => {

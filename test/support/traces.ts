@@ -48,6 +48,7 @@ export function writeRecording(folder: string, name: string, stream: Uint8Array 
       },
     ],
     warnings: ['a warning of the recorder'],
+    blindSpots: [],
   };
   mkdirSync(join(path, 'streams'), { recursive: true });
   mkdirSync(join(path, 'process'));

@@ -20,6 +20,7 @@ const RECORDING: Recording = {
   nativeFramesUnresolved: 0,
   samplingMeanBytes: 102_400,
   warnings: [],
+  blindSpots: [],
 };
 
 describe('the trace builder', () => {

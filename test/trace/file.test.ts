@@ -31,6 +31,7 @@ const MANIFEST: Manifest = {
     },
   ],
   warnings: [],
+  blindSpots: [],
 };
 
 const STREAM = new Uint8Array(3_000_000).map((_, i) => (i * 2_654_435_761) >>> 24);

@@ -30,6 +30,7 @@ const manifest = (processes: number): Manifest => ({
     native: [`native/${n}.agent`],
   })),
   warnings: [],
+  blindSpots: [],
 });
 
 test('a recording of many processes is packed into few entries, and every part reads as it was', async () => {

@@ -3,6 +3,7 @@ import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../que
 import { HEAP_LABELS } from '../../trace/kinds.ts';
 import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatTime, knownBytes, UNKNOWN } from '../../wording/figures.ts';
+import { isUnrecorded, NO_COLLECTION, nothingText } from '../../wording/rows.ts';
 import { addHelp, NAME_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -42,6 +43,9 @@ export function heapCommand(shell: Shell): Command {
 
 function printHeap(shell: Shell, answer: HeapAnswer, opened: Opened): void {
   const last = answer.gcs.at(-1);
+  if (isUnrecorded(answer)) {
+    shell.out(wrap(nothingText(answer, NO_COLLECTION), shell.width));
+  }
   if (last !== undefined) {
     const processes = new Set(answer.gcs.map((gc) => gc.process)).size;
     const what =

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Answer } from '../../query/rows.ts';
 import { type TimelineRow, timeline } from '../../query/timeline.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
-import { headline } from '../../wording/rows.ts';
+import { headline, isUnrecorded, nothingText } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -32,6 +32,7 @@ export function timelineCommand(shell: Shell): Command {
         return;
       }
       shell.out(wrap(headline(answer), shell.width));
+      if (isUnrecorded(answer)) shell.out(wrap(nothingText(answer), shell.width));
       shell.out('');
       shell.out(formatTimeline(shell, answer));
       printAnswerWarnings(shell, answer.warnings, opened);

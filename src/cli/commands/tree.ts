@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { type TreeRow, tree } from '../../query/tree.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
-import { headline, NOTHING, rowName } from '../../wording/rows.ts';
+import { headline, nothingText, rowName } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
 import { printAnswerWarnings, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
@@ -34,7 +34,9 @@ export function treeCommand(shell: Shell): Command {
     shell.out(wrap(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`, shell.width));
     shell.out('');
     shell.out(
-      answer.rows.length === 0 ? NOTHING : formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'),
+      answer.rows.length === 0
+        ? wrap(nothingText(answer), shell.width)
+        : formatTree(shell, answer.rows, view.unit, answer.accuracy === 'sampled'),
     );
     printAnswerWarnings(shell, answer.warnings, opened);
   });

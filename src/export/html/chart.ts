@@ -3,7 +3,8 @@ import type { TimelineRow } from '../../query/timeline.ts';
 import { KIND_LABELS, KINDS } from '../../trace/kinds.ts';
 import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
-import { byteSplits, gcHeapOf, stretchText } from '../../wording/timeline.ts';
+import { isUnrecorded, nothingText } from '../../wording/rows.ts';
+import { byteSplits, stretchText } from '../../wording/timeline.ts';
 import { scrolling } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -24,6 +25,7 @@ ${legend(stretches)}
 ${hasMemory(stretches.rows) && plot('memory', HEIGHT, memoryScale(stretches.rows), memoryDrawing(stretches))}
 ${plot('rate', RATE_HEIGHT, rateScale(stretches), rateDrawing(stretches))}
 <div class="plot ticks"><div class="axis"></div><div class="times">${timeTicks(stretches.rows)}</div></div>
+${isUnrecorded(stretches) && html`<p>${nothingText(stretches)}</p>`}
 <figcaption>${describe(stretches)} Values are the highest of each ${formatTime(lengthOf(stretches.rows[0]))}.</figcaption>
 ${asTable(table)}
 </figure>`;
@@ -49,20 +51,20 @@ const drawingOf = (height: number, label: string, content: readonly Html[]): Htm
   html`<svg role="img" aria-label="${label}" viewBox="0 0 ${WIDTH} ${height}" preserveAspectRatio="none">${content}</svg>`;
 
 const hasMemory = (rows: readonly TimelineRow[]) =>
-  rows.some((row) => row.rss !== null || row.nativeLive !== null || gcHeapOf(row) !== null);
+  rows.some((row) => row.rss !== null || row.nativeLive !== null || row.gcSize !== null);
 
 /** Top of the native heap, which stands on the GC heap. */
-const nativeTop = (row: TimelineRow) => (row.nativeLive === null ? null : row.nativeLive + (gcHeapOf(row) ?? 0));
+const nativeTop = (row: TimelineRow) => (row.nativeLive === null ? null : row.nativeLive + (row.gcSize ?? 0));
 
 function memoryScale(rows: readonly TimelineRow[]): Scale {
-  const most = Math.max(1, ...rows.map((row) => Math.max(row.rss ?? 0, gcHeapOf(row) ?? 0, nativeTop(row) ?? 0)));
+  const most = Math.max(1, ...rows.map((row) => Math.max(row.rss ?? 0, row.gcSize ?? 0, nativeTop(row) ?? 0)));
   return { most: most * 1.08, places: byteSplits(most), text: formatBytes };
 }
 
 function memoryDrawing(answer: Answer<TimelineRow>): Html {
   const { rows } = answer;
   const y = yScale(HEIGHT, memoryScale(rows).most);
-  const gc = rows.map(gcHeapOf);
+  const gc = rows.map((row) => row.gcSize);
   const native = rows.map(nativeTop);
   const base = gc.map((bytes) => bytes ?? 0);
   const nothing = rows.map(() => 0);
@@ -223,12 +225,12 @@ function legend({ rows, metric }: Answer<TimelineRow>): Html {
     const known = rows.map(pick).filter((value) => value !== null);
     return known.length === 0 ? undefined : formatBytes(Math.max(...known));
   };
-  const [rss, gc, native] = [most((row) => row.rss), most(gcHeapOf), most((row) => row.nativeLive)];
+  const [rss, gc, native] = [most((row) => row.rss), most((row) => row.gcSize), most((row) => row.nativeLive)];
   const kinds = KINDS.filter((kind) => rows.some((row) => (row.kinds[kind] ?? 0) > 0));
   const gcs = rows.reduce((sum, row) => sum + row.gcs, 0);
   return html`<ul class="legend">
 ${rss && html`<li><i class="key line"></i>resident set, at most ${rss}</li>`}
-${gc && html`<li><i class="key gc-heap"></i>GC heap as of its last collection, at most ${gc}</li>`}
+${gc && html`<li><i class="key gc-heap"></i>GC heap, its size after the last collection, at most ${gc}</li>`}
 ${native && html`<li><i class="key native-heap"></i>native heap${gc && ' on top of it'}, requested and not released, at most ${native}</li>`}
 ${gcs > 0 && html`<li><i class="key gc"></i>collections, a longer mark for an older generation</li>`}
 ${kinds.map((kind) => html`<li><i class="key bars ${kind}"></i>${metric}: ${KIND_LABELS[kind]}</li>`)}
@@ -253,7 +255,7 @@ function asTable(answer: Answer<TimelineRow>): Html {
   const { rows, unit, metric } = answer;
   const bytes = (value: number | null) => (value === null ? '–' : formatBytes(value));
   const row = (one: TimelineRow) => html`<tr><th scope="row">${formatTime(one.from)}</th>
-<td class="n">${bytes(one.rss)}</td><td class="n">${bytes(gcHeapOf(one))}</td><td class="n">${bytes(one.nativeLive)}</td>
+<td class="n">${bytes(one.rss)}</td><td class="n">${bytes(one.gcSize)}</td><td class="n">${bytes(one.nativeLive)}</td>
 <td class="n">${unit === 'bytes' ? formatBytes(one.bytes) : formatCount(one.count)}</td><td class="n">${one.gcs}</td></tr>`;
   const table = html`<table>
 <caption>Highest values and sums of ${rows.length} stretches of ${formatTime(lengthOf(rows[0]))}</caption>

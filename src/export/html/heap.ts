@@ -4,6 +4,7 @@ import { plural } from '../../trace/plural.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { View } from '../../trace/view.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
+import { isUnrecorded, NO_COLLECTION, nothingText } from '../../wording/rows.ts';
 import { bytesCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -21,6 +22,8 @@ const LABELS = {
 export function heapOf(trace: Trace, view: View): Html | undefined {
   if (view.kinds.length > 0 && !view.kinds.includes('gc-heap')) return undefined;
   const answer = heap(trace, view, COLLECTIONS);
+  if (isUnrecorded(answer))
+    return html`<section><h2>GC heap</h2><p>${nothingText(answer, NO_COLLECTION)}</p></section>`;
   if (answer.gcCount === 0) return undefined;
   return html`<section><h2>GC heap</h2>
 <p class="dim">As of the last collection of each process: size is in use plus free, promoted survived that collection.

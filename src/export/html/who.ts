@@ -3,7 +3,7 @@ import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { Dimension, View } from '../../trace/view.ts';
 import { formatError } from '../../wording/figures.ts';
-import { headline, NOTHING, residentAgeText, residentText, rowName, tells } from '../../wording/rows.ts';
+import { headline, nothingText, residentAgeText, residentText, rowName, tells } from '../../wording/rows.ts';
 import { breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -22,7 +22,7 @@ const TITLES: Partial<Record<Dimension, string>> = {
 /** The tables of one view: who, by each thing that tells them apart. */
 export function whoOf(trace: Trace, view: View): Html {
   const all = top(trace, view, 'kind');
-  if (all.rows.length === 0) return html`<p>${NOTHING}</p>`;
+  if (all.rows.length === 0) return html`<p>${nothingText(all)}</p>`;
   const tables = (Object.keys(TITLES) as Dimension[])
     .map((dimension) => ({ dimension, answer: top(trace, view, dimension, ROWS) }))
     .filter(({ dimension, answer }) => tells(dimension, answer.rows));

@@ -6,7 +6,8 @@ export interface AgentCapture {
   readonly pid: number;
   readonly parentPid: number;
   readonly mode: 'exact' | 'sampled';
-  readonly attached: boolean;
+  /** How the agent came into it: as it started, into a running process, or with a fork of one that had it. */
+  readonly start: 'preload' | 'attach' | 'fork';
   /** Bytes of the native heap that were in use when recording began; NaN when that is not known. */
   readonly beforeBytes: number;
   readonly startTime: number;
@@ -74,8 +75,9 @@ export interface AgentSites {
   /** What was live when the native heap was at its peak; 0 for other kinds. */
   readonly peakBytes: Float64Array;
   readonly peakCount: Float64Array;
-  /** Stacks of which frames are missing: too deep, or not walked to the thread's root. */
-  readonly truncated: number;
+  /** 1 per stack that was too deep: its outermost frames are missing. */
+  readonly isTruncated: Uint8Array;
+  /** Stacks that were not walked to the thread's root. */
   readonly broken: number;
 }
 

@@ -24,9 +24,14 @@ export interface NativeCounts {
 
 /**
  * The counters as rows over time: what changed between two looks has the time of the later one, and what changed after
- * the last look that of `end`. In sampled mode these are the mappings only, since blocks have events.
+ * the last look that of `end`. In sampled mode these are the mappings only, since blocks have events. Sites that do not count are left out.
  */
-export function countNative(capture: AgentCapture, looks: Looks | undefined, end: number): NativeCounts {
+export function countNative(
+  capture: AgentCapture,
+  looks: Looks | undefined,
+  end: number,
+  counts: (site: number) => boolean = () => true,
+): NativeCounts {
   const { sites, blocks } = capture;
   const allocated = createRows();
   const released = createRows();
@@ -38,7 +43,7 @@ export function countNative(capture: AgentCapture, looks: Looks | undefined, end
   };
   for (let row = 0; row < (looks?.length ?? 0); row++) {
     const site = looks!.site[row];
-    if (site >= sites.length) continue;
+    if (site >= sites.length || !counts(site)) continue;
     const time = Math.min(end, looks!.time[looks!.look[row]]);
     allocated.add(time, site, looks!.allocatedBytes[row], looks!.allocatedCount[row]);
     released.add(time, site, looks!.freedBytes[row], looks!.freedCount[row]);
@@ -50,6 +55,7 @@ export function countNative(capture: AgentCapture, looks: Looks | undefined, end
   const fleeting = createRows();
   const peak = createRows();
   for (let site = 1; site < sites.length; site++) {
+    if (!counts(site)) continue;
     const rest = (column: keyof typeof seen) => sites[column][site] - seen[column][site];
     allocated.add(end, site, rest('allocatedBytes'), rest('allocatedCount'));
     released.add(end, site, rest('freedBytes'), rest('freedCount'));
@@ -60,6 +66,7 @@ export function countNative(capture: AgentCapture, looks: Looks | undefined, end
   const unreleased = createRows();
   const order = Int32Array.from({ length: blocks.length }, (_, i) => i).sort((a, b) => blocks.tick[a] - blocks.tick[b]);
   for (const row of order) {
+    if (!counts(blocks.site[row])) continue;
     const time = Math.min(end, looks?.time[blocks.tick[row]] ?? end);
     unreleased.add(time, blocks.site[row], blocks.bytes[row], blocks.count[row]);
   }
@@ -111,8 +118,11 @@ const HEAP = kindIndex('native-heap');
 /** Points of a series from samples: more than any screen is wide. */
 const SERIES_POINTS = 4096;
 
-/** The native heap as the counters of exact mode say it, at each look. */
-export function liveByCounts(capture: AgentCapture, { allocated, released }: NativeCounts): LiveSeries {
+/**
+ * The native heap as the counters of exact mode say it, at each look, and at its peak between them. The agent watches the
+ * peak: a look above it has read counters that changed meanwhile.
+ */
+export function liveByCounts(capture: AgentCapture, { allocated, released, peak }: NativeCounts): LiveSeries {
   const changes = new Map<number, number>();
   const add = (rows: CountedRows, sign: number) => {
     for (let i = 0; i < rows.length; i++) {
@@ -122,12 +132,37 @@ export function liveByCounts(capture: AgentCapture, { allocated, released }: Nat
   };
   add(allocated, 1);
   add(released, -1);
-  return runningSum([...changes].sort(([a], [b]) => a - b));
+  const looks = runningSum([...changes].sort(([a], [b]) => a - b));
+  if (peak.length === 0) return looks;
+  const highest = { time: peak.time[0], value: peak.bytes.reduce((sum, bytes) => sum + bytes, 0) };
+  const after = looks.time.findIndex((time) => time > highest.time);
+  const at = after < 0 ? looks.time.length : after;
+  const value = looks.value.map((bytes) => Math.min(bytes, highest.value));
+  return { time: withValue(looks.time, at, highest.time), value: withValue(value, at, highest.value) };
 }
 
-/** The native heap as its samples say it: `bytes` is what each sample stands for. */
-export function liveBySamples({ samples }: AgentCapture, bytes: Float64Array): LiveSeries {
+function withValue(column: Float64Array, at: number, value: number): Float64Array {
+  const longer = new Float64Array(column.length + 1);
+  longer.set(column.subarray(0, at));
+  longer[at] = value;
+  longer.set(column.subarray(at), at + 1);
+  return longer;
+}
+
+/** The native heap as its samples say it, `bytes` is what each stands for; and what of it is counted all the same. */
+export function liveBySamples(
+  { samples, sites }: AgentCapture,
+  bytes: Float64Array,
+  { allocated, released }: Pick<NativeCounts, 'allocated' | 'released'>,
+): LiveSeries {
   const changes: [number, number][] = [];
+  const addCounted = (rows: CountedRows, sign: number) => {
+    for (let i = 0; i < rows.length; i++) {
+      if (sites.kind[rows.site[i]] === HEAP) changes.push([rows.time[i], sign * rows.bytes[i]]);
+    }
+  };
+  addCounted(allocated, 1);
+  addCounted(released, -1);
   for (let i = 0; i < samples.length; i++) {
     changes.push([samples.time[i], bytes[i]]);
     if (samples.released[i] !== Number.POSITIVE_INFINITY) changes.push([samples.released[i], -bytes[i]]);

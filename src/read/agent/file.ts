@@ -27,7 +27,7 @@ import {
   STACK,
   STACK_BROKEN,
   STACK_TRUNCATED,
-  START_ATTACH,
+  STARTS,
   THREAD,
   THREAD_ROOT,
   VERSION,
@@ -57,14 +57,14 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
   const trie = readTrie(file, threads.length);
   const sites = readSites(file, trie);
   const mode = view.getUint32(HEADER.mode, true) === MODE_EXACT ? 'exact' : 'sampled';
-  const attached = view.getUint32(HEADER.start, true) === START_ATTACH;
+  const start = STARTS[view.getUint32(HEADER.start, true)] ?? 'preload';
   const endTime = u64At(view, HEADER.endTime);
   return {
     pid: view.getInt32(HEADER.pid, true),
     parentPid: view.getInt32(HEADER.parentPid, true),
     mode,
-    attached,
-    beforeBytes: attached ? u64At(view, HEADER.beforeBytes) || Number.NaN : 0,
+    start,
+    beforeBytes: start === 'attach' ? u64At(view, HEADER.beforeBytes) || Number.NaN : 0,
     startTime: u64At(view, HEADER.startTime),
     endTime: endTime === 0 ? Number.NaN : endTime,
     meanBytes: u64At(view, HEADER.meanBytes),
@@ -209,7 +209,7 @@ function readSites({ view, rows }: AgentBytes, trie: Trie): AgentSites {
     temporaryCount: number(),
     peakBytes: number(),
     peakCount: number(),
-    truncated: 0,
+    isTruncated: new Uint8Array(length),
     broken: 0,
   };
   const peakEpoch = view.getUint32(HEADER.peakEpoch, true);
@@ -222,7 +222,7 @@ function readSites({ view, rows }: AgentBytes, trie: Trie): AgentSites {
       if (node > 0 && trie.root[node] === 0) sites.stack[site] = node;
     }
     sites.kind[site] = (flags & KIND_MASK) === KIND_MAPPED ? MAPPED : HEAP;
-    if (flags & STACK_TRUNCATED) sites.truncated++;
+    if (flags & STACK_TRUNCATED) sites.isTruncated[site] = 1;
     if (flags & STACK_BROKEN) sites.broken++;
     readCounters(view, rows.counters.from + site * ROW_BYTES.counters, sites, site, peakEpoch);
   }

@@ -68,6 +68,8 @@ export const SECTION_ENTRY_BYTES = 24;
 
 export const MODE_EXACT = 2;
 export const START_ATTACH = 2;
+/** By the number in the header. */
+export const STARTS = [undefined, 'preload', 'attach', 'fork'] as const;
 export const STATE_STOPPED = 2;
 
 export const THREAD = { tid: 0, startTime: 8, endTime: 16, name: 24, nameBytes: 16 } as const;

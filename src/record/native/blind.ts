@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { allPids, commandLine, describeProcess } from '../proc.ts';
-import { EM_X86_64, isMusl, programKind } from './program.ts';
+import { whyWithoutAgent } from './without-agent.ts';
 
 /** How long a process may take until its agent begins, ms: it begins with the first allocation. */
 const PATIENCE = 1_000;
@@ -25,33 +24,11 @@ export function watchForBlindProcesses(rootPid: number): BlindProcesses {
         if (recorded.has(pid) || told.has(pid) || now - (seen.get(pid) ?? now) < PATIENCE) continue;
         if (!recorded.has(parentPid) && told.has(parentPid)) continue;
         told.add(pid);
-        sentences.push(`process ${pid} (${text}) is not in the native figures: ${whyBlind(pid)}`);
+        sentences.push(`process ${pid} (${text}) is not in the native figures: ${whyWithoutAgent(pid)}`);
       }
       return sentences;
     },
   };
-}
-
-/** What can be found out of a process in which no agent began, else what it may be. */
-function whyBlind(pid: number): string {
-  const kind = programKind(`/proc/${pid}/exe`);
-  if (kind?.sanitizer !== undefined) return `it is built with ${kind.sanitizer}, which wants to be alone`;
-  if (kind !== undefined && kind.machine !== EM_X86_64) return 'it is not an x64 program';
-  if (kind !== undefined && isMusl(kind)) return 'it is linked with musl';
-  if (isSandboxed(pid)) return 'it gave up system calls (seccomp) that a recording needs';
-  return "it is statically linked, set-user-id, another user's, or was started without its environment";
-}
-
-/** More filters than we live under ourselves, in a container say. */
-const isSandboxed = (pid: number): boolean => filtersOf(String(pid)) > filtersOf('self');
-
-function filtersOf(pid: string): number {
-  try {
-    const status = readFileSync(`/proc/${pid}/status`, 'latin1');
-    return Number(/^Seccomp_filters:\s*(\d+)$/m.exec(status)?.[1] ?? 0);
-  } catch {
-    return 0;
-  }
 }
 
 function descendants(rootPid: number): { pid: number; parentPid: number; text: string }[] {

@@ -5,10 +5,12 @@ import { compactAgentFile } from '../../read/agent/compact.ts';
 import { looksHeader } from '../../read/agent/looks.ts';
 import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
+import { NATIVE_KINDS } from '../../trace/kinds.ts';
 import type { ManifestProcess } from '../../trace/manifest.ts';
 import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts } from '../../trace/part-names.ts';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from '../../trace/private-file.ts';
 import { costOf, monotonicNow } from '../clock.ts';
+import { diagnosticsOff } from '../diagnostics-off.ts';
 import { isTooManyFiles } from '../errno.ts';
 import { closed, type RecordingFolder } from '../folder.ts';
 import { describeProcess, programOf } from '../proc.ts';
@@ -17,6 +19,7 @@ import { makeAgentsFolder } from './agents-folder.ts';
 import type { AgentFiles } from './attach/stage.ts';
 import { type BlindProcesses, watchForBlindProcesses } from './blind.ts';
 import { type AgentCounters, openAgentCounters } from './counters.ts';
+import { watchForExec } from './exec-watch.ts';
 import { findWriter } from './writer.ts';
 
 /** Looks at the counters of all agents of a recording while their processes run. */
@@ -63,6 +66,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   /** Files that could not be taken over. */
   const left = new Set<string>();
   let count = 0;
+  const execs = watchForExec();
   /** With the process that alone writes there, where there is one. */
   const directories = new Map<string, number | undefined>([[path, undefined]]);
   const toRelease: AgentFiles[] = [];
@@ -76,6 +80,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     const start = monotonicNow();
     findAgents();
     leaveEnded();
+    findLost(start);
     if (start >= nextLook) nextLook = start + costOf(lookAtAll) / BUSY_SHARE;
     searchBlind(start);
     measureIfDue();
@@ -140,6 +145,22 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     }
   }
 
+  /** A process that becomes another program has its agent there too, or its native memory is not seen any more. */
+  function findLost(now: number): void {
+    for (const { pid, parentPid, since, name, commandLine, why } of execs.look(now)) {
+      const process = folder.addProcess({ pid, parentPid, name, commandLine, runtime: '', startTime: since });
+      const when = `${((since - folder.manifest.startTime) / 1e9).toFixed(2)} s`;
+      folder.manifest.blindSpots.push({
+        process: process.id,
+        kinds: [...NATIVE_KINDS],
+        from: since,
+        effect: 'absent',
+        text: `native memory was not recorded since its exec at ${when}: ${why}`,
+      });
+      void folder.save();
+    }
+  }
+
   function searchBlind(now: number): void {
     if (blind === undefined || now - lastSearch < SEARCH_INTERVAL * 1e6) return;
     lastSearch = now;
@@ -166,6 +187,10 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     // Its number is another one's in the next namespace: that one is not this process become another program.
     if (!counters.isFound) process.endTime ??= monotonicNow();
     process.native.push(`${NATIVE_FOLDER}/${name}`);
+    if (counters.isFound) {
+      execs.begun(counters.pid);
+      process.diagnosticsOff = diagnosticsOff(counters.pid);
+    }
     void folder.save();
     const release = folder.hold(process);
     // A process has one agent at a time: the one before was that of the program it was before (exec).

@@ -37,7 +37,7 @@ export function whyNotInItself(command: string): string | undefined {
 }
 
 /** The loader ignores LD_PRELOAD in a program that runs as another user or group than it was started by (ld.so(8)). */
-function changesUser(file: string): boolean {
+export function changesUser(file: string): boolean {
   const { mode, uid, gid } = statSync(file);
   return (
     ((mode & 0o4000) !== 0 && uid !== process.geteuid?.()) || ((mode & 0o2000) !== 0 && gid !== process.getegid?.())

@@ -10,7 +10,7 @@ import { qualifiedName } from './qualified-name.ts';
  */
 export function allocatorFrame(name: string, module = ''): boolean {
   const library = module.slice(module.lastIndexOf('/') + 1);
-  if (ALLOCATOR_LIBRARIES.test(library)) return true;
+  if (allocatorOf(name, library) !== undefined) return true;
   if (C_ALLOCATORS.has(name) || RUST_ALLOCATORS.test(name)) return true;
   if (library === 'libjvm.so' && HOTSPOT_ALLOCATORS.test(name)) return true;
   if (/^libc[.-]/.test(library) && LIBC_INTERNALS.has(name)) return true;
@@ -18,7 +18,25 @@ export function allocatorFrame(name: string, module = ''): boolean {
   return path === 'operator new' || path === 'operator new[]' || isStandardAllocation(path);
 }
 
-const ALLOCATOR_LIBRARIES = /^lib(jemalloc|tcmalloc(_\w+)*|mimalloc(-\w+)*|snmallocshim(-\w+)*|hoard)[-.\d]*\.so/;
+/** The replacement of malloc whose own code a frame is, in its library or linked into a program; undefined: none. */
+export function allocatorOf(name: string, module = ''): string | undefined {
+  const library = ALLOCATOR_LIBRARIES.exec(module.slice(module.lastIndexOf('/') + 1))?.[1];
+  if (library !== undefined) return library;
+  return ALLOCATOR_CODE.find(([, code]) => code.test(name))?.[0];
+}
+
+/** Names that they give their functions; those without a prefix are where they map. */
+const ALLOCATOR_CODE: readonly (readonly [string, RegExp])[] = [
+  ['jemalloc', /^(je_|_rjem_|os_pages_map\b|pages_map\b|fallback_impl<(true|false)>)/],
+  ['mimalloc', /^(_?mi_|unix_mmap(_prim\w*)?\b)/],
+  [
+    'tcmalloc',
+    /^(TCMalloc_|tcmalloc::|tc_(malloc|calloc|realloc|new)|(\(anonymous namespace\)::)?(Mmap|Sbrk|Default)SysAllocator::)/,
+  ],
+  ['snmalloc', /^snmalloc::/],
+];
+
+const ALLOCATOR_LIBRARIES = /^lib(jemalloc|tcmalloc|mimalloc|snmalloc|hoard)(shim)?([-_][a-z]\w*)*[-.\d]*\.so/;
 
 const C_ALLOCATORS = new Set(
   [

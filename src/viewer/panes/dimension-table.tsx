@@ -5,7 +5,7 @@ import { formatBytes } from '../../wording/figures.ts';
 import { rowName } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
 import { changeView, view } from '../place.ts';
-import { exactText, figureColumns, figureText } from '../widgets/figures.tsx';
+import { emptyText, exactText, figureColumns, figureText } from '../widgets/figures.tsx';
 import { type Column, Grid } from '../widgets/grid.tsx';
 import { Refusal } from '../widgets/refusal.tsx';
 
@@ -34,11 +34,7 @@ export function DimensionTable({ by }: { readonly by: 'type' | 'thread' }): JSX.
         selected[by].value = key;
       }}
       onOpen={(row) => !row.other && !row.name.startsWith('[') && changeView({ [FILTERS[by]]: [row.name] })}
-      empty={
-        waiting
-          ? 'Adding up …'
-          : 'Nothing was allocated in this view: take a filter away, or choose a longer stretch of time.'
-      }
+      empty={waiting || answer === undefined ? 'Adding up …' : emptyText(answer)}
       search={{
         value: search[by].value,
         onChange: (text) => {

@@ -102,7 +102,7 @@ interface Proof {
 
 /** Where the figures of a statement are listed, with the filters that they suppose. */
 function proofOf({ about, dimension, view: proven }: Statement): Proof | undefined {
-  if (about === 'resident') return undefined;
+  if (about === 'resident' || about === 'unrecorded') return undefined;
   const tab = about === 'heap' ? 'heap' : dimension === undefined ? 'hotspots' : TABS_OF[dimension];
   // JSON has null for "no end".
   const shown: View = { ...proven, to: proven.to ?? Number.POSITIVE_INFINITY };

@@ -9,7 +9,7 @@ import { rowName } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
 import { lastPartOf, qualifiedRow } from '../functions.ts';
 import { go, place, view } from '../place.ts';
-import { exactText, figureText } from '../widgets/figures.tsx';
+import { emptyText, exactText, figureText } from '../widgets/figures.tsx';
 import { SearchKey } from '../widgets/grid.tsx';
 import { Refusal } from '../widgets/refusal.tsx';
 
@@ -108,11 +108,7 @@ export function Flame(): JSX.Element {
           if (walk(boxes, event.key)) event.preventDefault();
         }}
       >
-        {answer !== undefined && answer.rows.length === 0 && (
-          <p class="empty">
-            Nothing was allocated in this view: take a filter away, or choose a longer stretch of time.
-          </p>
-        )}
+        {answer !== undefined && answer.rows.length === 0 && <p class="empty">{emptyText(answer)}</p>}
         {levels.map((level, depth) => (
           <div class="flame-level" role="presentation" key={level[0].path.join('.')}>
             {level

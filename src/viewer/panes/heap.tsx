@@ -2,6 +2,7 @@ import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { GcRow, GenerationRow } from '../../query/heap.ts';
 import { formatTime, knownBytes } from '../../wording/figures.ts';
+import { NO_COLLECTION, nothingText } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
 import { view } from '../place.ts';
 import { exactText } from '../widgets/figures.tsx';
@@ -21,7 +22,7 @@ export function Heap(): JSX.Element {
     const hasRange = view.value.from > 0 || view.value.to < Number.POSITIVE_INFINITY;
     return (
       <p class="empty">
-        No garbage collection ended in this view, so the GC heap was never measured.
+        {nothingText(answer, NO_COLLECTION)}
         {hasRange && ' Choose a longer stretch of time.'}
       </p>
     );

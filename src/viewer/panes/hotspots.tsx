@@ -6,7 +6,7 @@ import { residentAgeText, residentText } from '../../wording/rows.ts';
 import { ask, useAnswer } from '../answers.ts';
 import { qualifiedRow } from '../functions.ts';
 import { go, place, view } from '../place.ts';
-import { exactText, figureColumns, figureText } from '../widgets/figures.tsx';
+import { emptyText, exactText, figureColumns, figureText } from '../widgets/figures.tsx';
 import { FunctionName } from '../widgets/function-name.tsx';
 import { type Column, Grid } from '../widgets/grid.tsx';
 import { Refusal } from '../widgets/refusal.tsx';
@@ -71,11 +71,7 @@ function PlainList({ by }: { readonly by: 'function' | 'line' }): JSX.Element {
         go({ fn: qualifiedRow(row) }, 'replace');
       }}
       onOpen={(row) => qualifiedRow(row) !== '' && go({ fn: qualifiedRow(row), tab: 'callers' })}
-      empty={
-        waiting
-          ? 'Adding up …'
-          : 'Nothing was allocated in this view: take a filter away, or choose a longer stretch of time.'
-      }
+      empty={waiting || answer === undefined ? 'Adding up …' : emptyText(answer)}
       search={{
         value: search.value,
         onChange: (text) => {

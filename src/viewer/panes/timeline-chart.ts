@@ -4,7 +4,7 @@ import type { Answer } from '../../query/rows.ts';
 import type { TimelineRow } from '../../query/timeline.ts';
 import { KINDS } from '../../trace/kinds.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
-import { byteSplits, gcHeapOf } from '../../wording/timeline.ts';
+import { byteSplits } from '../../wording/timeline.ts';
 
 /** Room for the axis at the left and at the right of every plot, px, so that they line up. */
 export const PLOT_LEFT = 150;
@@ -27,12 +27,11 @@ export function chartOf(
   onHover: (row: TimelineRow | undefined) => void,
   onRange: (range: Range) => void,
 ): uPlot {
-  const gc = rows.map(gcHeapOf);
-  const hasGcHeap = gc.some((bytes) => bytes !== null);
+  const gc = rows.map(({ gcSize }) => gcSize);
   const native = rows.map((row, i) => (row.nativeLive === null ? null : row.nativeLive + (gc[i] ?? 0)));
-  // Where there is no GC heap the native heap stands on nothing.
+  // Where no GC heap is known the native heap stands on nothing: that is no line, unlike the GC heap's own.
   const base = gc.map((bytes, i) => bytes ?? (native[i] === null ? null : 0));
-  const data: uPlot.AlignedData = [rows.map(({ from }) => from / 1e9), native, base, rows.map(({ rss }) => rss)];
+  const data: uPlot.AlignedData = [rows.map(({ from }) => from / 1e9), native, base, gc, rows.map(({ rss }) => rss)];
   // A value holds until the next one was measured.
   const steps = uPlot.paths.stepped!({ align: 1 });
   const colour = (name: string) => () => cssColour(name);
@@ -60,7 +59,8 @@ export function chartOf(
     series: [
       {},
       { stroke: colour('--kind-native-heap'), fill: faded('--kind-native-heap'), width: 1, paths: steps },
-      { stroke: hasGcHeap ? colour('--kind-gc-heap') : '', fill: faded('--kind-gc-heap'), width: 1, paths: steps },
+      { stroke: '', width: 0, paths: steps },
+      { stroke: colour('--kind-gc-heap'), fill: faded('--kind-gc-heap'), width: 1, paths: steps },
       { stroke: colour('--text'), width: 2 },
     ],
     // The native heap stands on the GC heap, so it is filled down to that only.

@@ -7,7 +7,7 @@ import type { Answer } from '../../query/rows.ts';
 import type { TimelineRow } from '../../query/timeline.ts';
 import { plural } from '../../trace/plural.ts';
 import { formatBytes, formatTime } from '../../wording/figures.ts';
-import { gcHeapOf, stretchText } from '../../wording/timeline.ts';
+import { GC_HEAP_TITLE, stretchText } from '../../wording/timeline.ts';
 import { useAnswer } from '../answers.ts';
 import { bindKeys } from '../keys.ts';
 import { changeView, go, place, view } from '../place.ts';
@@ -40,7 +40,7 @@ export function Timeline(): JSX.Element {
             {hovered.value === undefined ? <Legend answer={answer} /> : stretchText(hovered.value, answer)}
           </p>
           <Chart answer={answer} />
-          <Strips answer={answer} lanes={lanes.value.answer?.rows.filter((row) => !row.other) ?? []} />
+          <Strips answer={answer} lanes={lanes.value.answer?.rows ?? []} />
         </>
       )}
     </section>
@@ -59,12 +59,9 @@ function Legend({ answer }: { readonly answer: Answer<TimelineRow> }): JSX.Eleme
   return (
     <span class="legend">
       {has((row) => row.rss) && <span class="key key-line">resident set</span>}
-      {has(gcHeapOf) && (
-        <span
-          class="key kind-gc-heap"
-          title="committed, or its size where that is not known; allocations since then are not in it"
-        >
-          GC heap as of its last collection
+      {has((row) => row.gcSize) && (
+        <span class="key kind-gc-heap" title={GC_HEAP_TITLE}>
+          GC heap after its last collection
         </span>
       )}
       {has((row) => row.nativeLive) && (
@@ -161,16 +158,20 @@ function Strips({ answer, lanes }: StripsProps): JSX.Element {
       />
       <span />
       <ul>
-        {lanes.map(({ name }) => (
+        {lanes.map(({ name, other, folded }) => (
           <li key={name}>
-            <button
-              type="button"
-              class="plain"
-              title={`${name}: only this thread`}
-              onClick={() => changeView({ threads: [name] })}
-            >
-              {name}
-            </button>
+            {other ? (
+              <span class="dim">{`other (${folded} more)`}</span>
+            ) : (
+              <button
+                type="button"
+                class="plain"
+                title={`${name}: only this thread`}
+                onClick={() => changeView({ threads: [name] })}
+              >
+                {name}
+              </button>
+            )}
           </li>
         ))}
       </ul>

@@ -3,7 +3,14 @@ import type { Answer, Row } from '../../query/rows.ts';
 import { plural } from '../../trace/plural.ts';
 import type { Unit } from '../../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
+import { nothingText } from '../../wording/rows.ts';
 import type { Column } from './grid.tsx';
+
+/** Why a list has no rows, and a way on where there is one. */
+export function emptyText(answer: Pick<Answer<unknown>, 'nothing'>): string {
+  const isWayOn = answer.nothing?.about === 'nothing';
+  return `${nothingText(answer)}${isWayOn ? ' Take a filter away, or choose a longer stretch of time.' : ''}`;
+}
 
 /** "2.93 GiB" or "30": the figure in the unit asked for. */
 export function figureText(unit: Unit, amount: { readonly bytes: number; readonly count: number }): string {

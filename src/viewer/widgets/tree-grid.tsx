@@ -7,7 +7,7 @@ import { rowName } from '../../wording/rows.ts';
 import type { Asked } from '../answers.ts';
 import { qualifiedRow } from '../functions.ts';
 import { go, place } from '../place.ts';
-import { exactText, figureColumns, figureText } from './figures.tsx';
+import { emptyText, exactText, figureColumns, figureText } from './figures.tsx';
 import { FunctionName } from './function-name.tsx';
 import { type Column, Grid, type GridRow } from './grid.tsx';
 import { Refusal } from './refusal.tsx';
@@ -83,11 +83,7 @@ export function TreeGrid({ label, asked, rows: pick, more, ownTitle = 'Own', chi
         setOpen(new Set([...open, key, ...below]));
         setSelected(below.at(-1) ?? key);
       }}
-      empty={
-        waiting
-          ? 'Adding up …'
-          : 'Nothing was allocated in this view: take a filter away, or choose a longer stretch of time.'
-      }
+      empty={waiting || answer === undefined ? 'Adding up …' : emptyText(answer)}
     >
       {children}
     </Grid>

@@ -1,0 +1,18 @@
+import { readProc } from './proc.ts';
+
+/**
+ * What in the environment of process `pid` keeps a .NET runtime from telling anything, for example
+ * "DOTNET_EnableDiagnostics=0"; undefined: nothing, or it cannot be seen. The runtime reads such values as hexadecimal numbers, and those of
+ * its older name COMPlus_ too (clrconfignative, `CLRConfig::IsConfigOptionSpecified`).
+ */
+export function diagnosticsOff(pid: number): string | undefined {
+  try {
+    return readProc(pid, 'environ')
+      .split('\0')
+      .find((one) => SWITCH.test(one));
+  } catch {
+    return undefined;
+  }
+}
+
+const SWITCH = /^(DOTNET|COMPlus)_EnableDiagnostics(_IPC)?=(0x)?0+$/;

@@ -1,0 +1,129 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { ask, memsurge, scratchFolder, start } from '../support/memsurge.ts';
+import { ROOT } from '../support/root.ts';
+import { samplePath, whyNoNativeSamples } from '../support/samples.ts';
+
+const folder = await scratchFolder();
+const unable = whyNoNativeSamples();
+const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
+let made = 0;
+
+async function record(options: readonly string[], command: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const path = join(folder, `${++made}.memsurge`);
+  const args = [join(ROOT, 'bin', 'memsurge.js'), 'run', ...options, '-o', path, '--', ...command];
+  const { status } = await start(process.execPath, args, { ...process.env, ...env }).finished;
+  expect(status).toBe(0);
+  return path;
+}
+
+const reportOf = async (path: string) => (await memsurge('report', path)).stdout.split('\n').slice(0, 24).join('\n');
+
+describe.skipIf(unable !== undefined)('what is not recorded has its sentence', () => {
+  test('a program that loses the agent when it becomes another one', async () => {
+    const script = 'sleep 0.3; export LD_PRELOAD=libm.so.6; exec sleep 2';
+    const path = await record([], ['sh', '-c', script]);
+    const text =
+      /sleep \(\d+\): native memory was not recorded since its exec at (\d+\.\d\d) s: LD_PRELOAD was replaced by "libm.so.6"/;
+    const told = await reportOf(path);
+    expect(told).toMatch(text);
+    const since = `${text.exec(told)?.[1]}s`;
+    const { stdout } = await memsurge('top', path, '--kind', 'native-heap', '--process', 'sleep', '--from', since);
+    expect(stdout.replaceAll('\n', ' ')).toMatch(text);
+    expect(stdout).not.toContain('Nothing was allocated');
+  });
+
+  test('one that takes the agent along is told of', async () => {
+    const path = await record([], ['sh', '-c', 'sleep 0.3; exec sleep 1']);
+    expect((await ask('top', path, '--kind', 'native-heap')).warnings.join()).not.toContain('exec');
+  });
+
+  test('a .NET program whose diagnostics are off', async () => {
+    for (const name of ['DOTNET_EnableDiagnostics', 'DOTNET_EnableDiagnostics_IPC']) {
+      const path = await record([], [samplePath('hello')], { [name]: '0' });
+      const text = `no managed memory was recorded: ${name}=0 in its environment`;
+      expect((await reportOf(path)).replaceAll(/\s+/g, ' ')).toContain(text);
+      if (name === 'DOTNET_EnableDiagnostics_IPC') continue;
+      const kind = ['--kind', 'gc-heap'];
+      for (const asked of [['top', ...kind], ['tree', ...kind], ['timeline', ...kind], ['heap']]) {
+        const { stdout } = await memsurge(...asked, path);
+        expect(stdout.replaceAll(/\s+/g, ' '), asked[0]).toContain(text);
+      }
+    }
+  });
+
+  test('native memory that was not asked for', async () => {
+    const path = await record(['--native', 'off'], [samplePath('hello')]);
+    const { stdout } = await memsurge('top', path, '--kind', 'native-heap', '--by', 'function');
+    expect(stdout).toContain('Not recorded: native memory was not recorded: --native off.');
+    expect(await reportOf(path)).toContain('--native off');
+  });
+});
+
+/** `keep` holds 20,000,000 bytes of blocks, `map_own` a mapping of 4 MiB. */
+const PROGRAM = `
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+static void *kept[20000];
+__attribute__((noinline)) void keep(void) { for (int i = 0; i < 20000; i++) memset(kept[i] = malloc(1000), 1, 1000); }
+__attribute__((noinline)) void *map_own(void) { return mmap(0, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+int main(void) { keep(); return map_own() == MAP_FAILED; }
+`;
+
+describe.skipIf(unable !== undefined)("an allocator's chunks are not the program's mapped memory", () => {
+  const program = join(folder, 'program');
+  const compile = (output: string, ...rest: string[]) =>
+    execFileSync('gcc', ['-O1', '-g', '-pthread', '-o', output, `${program}.c`, ...rest]);
+
+  beforeAll(async () => {
+    await writeFile(`${program}.c`, PROGRAM);
+    compile(program);
+  });
+
+  const bytesOf = async (path: string, kind: string, fn: string) => {
+    const { rows, total } = await ask('top', path, '--kind', kind, '--by', 'function');
+    return [rows.find(({ name }) => name === fn)?.bytes, total.bytes];
+  };
+
+  test.each(['libjemalloc.so.2', 'libmimalloc.so.2', 'libtcmalloc_minimal.so.4'])(
+    '%s, preloaded and linked',
+    async (name) => {
+      const library = join(LIBRARIES, name);
+      expect(existsSync(library), `${library} is missing: run node scripts/judges.mjs`).toBe(true);
+      compile(`${program}-linked`, library);
+      const preloaded = await record(['--native', 'exact'], [program], { LD_PRELOAD: library });
+      const linked = await record(['--native', 'exact'], [`${program}-linked`]);
+      for (const path of [preloaded, linked]) {
+        expect(await bytesOf(path, 'native-heap', 'keep')).toEqual([20_000_000, expect.any(Number)]);
+        expect(await bytesOf(path, 'mapped', 'map_own')).toEqual([4 << 20, 4 << 20]);
+        const { warnings } = await ask('top', path, '--kind', 'mapped');
+        expect(warnings.join()).toMatch(/(jemalloc|mimalloc|tcmalloc) holds \d+\.\d MiB of the system's memory/);
+      }
+    },
+  );
+
+  test('jemalloc, linked statically: its blocks are not seen, and what it takes is native heap', async () => {
+    compile(`${program}-static`, join(LIBRARIES, 'libjemalloc.a'), '-ldl', '-lm', '-lstdc++');
+    const path = await record([], [`${program}-static`]);
+    expect(await bytesOf(path, 'mapped', 'map_own')).toEqual([4 << 20, 4 << 20]);
+    const [keep, all] = await bytesOf(path, 'native-heap', 'keep');
+    expect(keep).toBeGreaterThan(18e6);
+    expect(all).toBeGreaterThanOrEqual(keep ?? 0);
+    const { warnings } = await ask('top', path, '--kind', 'native-heap');
+    expect(warnings.join()).toContain('of its own allocator (jemalloc) the blocks are not seen');
+  });
+
+  test('what the .NET runtime maps for itself is its own', async () => {
+    const path = await record([], [samplePath('hello')]);
+    const { rows } = await ask('top', path, '--by', 'kind', '--metric', 'allocated');
+    const of = (kind: string) => rows.find(({ name }) => name === kind)?.bytes ?? 0;
+    expect(of('runtime')).toBeGreaterThan(8 << 20);
+    expect(of('mapped')).toBeLessThan(4 << 20);
+    const mapped = (await reportOf(path)).split('Mapped memory')[1] ?? '';
+    expect(mapped.split('\n\n')[0]).not.toContain('libcoreclr');
+  });
+});
