@@ -32,7 +32,7 @@ const REASONS: Record<string, string> = {
   EADDRINUSE: 'the address is in use',
   ECONNREFUSED: 'nobody listens there',
   ECONNRESET: 'the other side closed the connection',
-  EPIPE: 'nobody reads it any more',
+  EPIPE: 'the other side closed the connection',
   ETXTBSY: 'the program is being written',
   E2BIG: 'arguments and environment are too long',
 };

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -134,7 +134,7 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
     await until(() => printed().includes('ready'));
     await untilRecorded(output, 303, 320);
     const [target] = (await openTraceFile(`${output}.recording`)).manifest.processes;
-    await until(() => statSync(`${output}.recording/process/${target.id}.csv`).size > 0);
+    await until(() => existsSync(`${output}.recording/process/${target.id}.csv`));
     child.kill('SIGKILL');
     const file = await openTraceFile(`${output}.recording`);
     expect(file.manifest.state).toBe('recording');
