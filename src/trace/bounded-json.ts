@@ -1,3 +1,6 @@
+import { messageOf } from './errors.ts';
+import { printable } from './printable.ts';
+
 /** Values in one text: more would not fit into memory beside the trace. */
 const MAX_VALUES = 8_000_000;
 
@@ -13,7 +16,12 @@ export function parseBoundedJson(text: string): unknown {
     if (code === COMMA || code === BRACKET || code === BRACE) values++;
   }
   if (values > MAX_VALUES) throw new RangeError(`more than ${MAX_VALUES} values`);
-  return JSON.parse(text);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    // The message quotes the text.
+    throw new SyntaxError(printable(messageOf(error)));
+  }
 }
 
 const COMMA = 0x2c;

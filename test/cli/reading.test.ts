@@ -173,6 +173,18 @@ describe('tree', () => {
   });
 });
 
+test('tree --json --flat lists the same rows, each with its parent', async () => {
+  const json = async (...args: string[]) => JSON.parse((await runOn(shop(), treeCommand, ['--json', ...args])).out);
+  const { rows } = await json('--flat');
+  const nested = (parent: number | null): unknown[] =>
+    rows.flatMap((row: { parent: number | null }, i: number) => {
+      const { parent: own, ...rest } = row;
+      return own === parent ? [{ ...rest, children: nested(i) }] : [];
+    });
+  expect(nested(null)).toEqual((await json()).rows);
+  expect((await runOn(shop(), treeCommand, ['--flat'])).err).toMatch(/--flat needs --json/);
+});
+
 describe('code', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'memsurge-code-'));
   afterAll(() => rm(folder, { recursive: true }));

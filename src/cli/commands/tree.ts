@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { type TreeRow, tree } from '../../query/tree.ts';
+import { TraceError } from '../../trace/errors.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
 import { headline, nothingText, rowName } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
@@ -17,18 +18,23 @@ export function treeCommand(shell: Shell): Command {
     .summary('show the call tree of the allocations')
     .description('The call tree of the allocations, heaviest path first.')
     .argument('<trace>', 'a .memsurge file, the folder of a recording, or a .nettrace')
-    .option('--callers', 'start at the functions that allocated and show who called them');
+    .option('--callers', 'start at the functions that allocated and show who called them')
+    .option(
+      '--flat',
+      'with --json: rows one behind the other, each with the index of its parent (other readers limit nesting)',
+    );
   addViewOptions(
     command,
     `nodes shown, the heaviest ones; the rest becomes "other" (default ${DEFAULT_NODES}, ${DEFAULT_JSON_NODES} with --json)`,
     'foldsSystem',
-  ).action(async (path: string, options: ViewOptions & { callers?: true }) => {
+  ).action(async (path: string, options: ViewOptions & { callers?: true; flat?: true }) => {
+    if (options.flat && !options.json) throw new TraceError('--flat needs --json');
     const opened = await openView(shell, path, options);
     const { trace, view } = opened;
     const limit = options.limit ?? (options.json ? DEFAULT_JSON_NODES : DEFAULT_NODES);
     const answer = tree(trace, view, options.callers ? 'callers' : 'callees', { limit });
     if (options.json) {
-      printJson(shell, answer);
+      printJson(shell, options.flat ? { ...answer, rows: flat(answer.rows) } : answer);
       return;
     }
     shell.out(wrap(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`, shell.width));
@@ -49,6 +55,15 @@ export function treeCommand(shell: Shell): Command {
     ],
     ['memsurge tree app.memsurge --hide-system', "memsurge tree app.memsurge --callers --type 'System.Byte[]'"],
   );
+}
+
+/** A row without those below it; `parent` is its index in the list, null at the root. */
+type FlatRow = Omit<TreeRow, 'children'> & { readonly parent: number | null };
+
+/** Parents come before their children. */
+function flat(rows: readonly TreeRow[], parent: number | null = null, into: FlatRow[] = []): FlatRow[] {
+  for (const { children, ...row } of rows) flat(children, into.push({ ...row, parent }) - 1, into);
+  return into;
 }
 
 interface Line {
