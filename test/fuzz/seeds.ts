@@ -38,7 +38,7 @@ async function recordedParts(folder: string): Promise<Target[]> {
   const file = await openTraceFile(path);
   const [part] = file.manifest.processes[0].native;
   const beside = (ending: string) => part.replace('.agent', ending);
-  const has = (name: string) => file.parts.includes(name);
+  const has = (name: string) => file.parts.has(name);
   const seeds = {
     agent: await file.bytes(part),
     looks: has(beside('.looks')) ? await file.bytes(beside('.looks')) : Buffer.from('MSLOOKS1'),
