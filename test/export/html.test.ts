@@ -206,7 +206,10 @@ describe('report --html', () => {
     const path = join(folder, 'source.html');
     await runOn(trace, reportCommand, ['--html', path]);
     expect(await readFile(path, 'utf8')).not.toContain('line&#34; &lt;27&gt;');
+    // Nothing says that this file is what was compiled: it is shown only below a folder that the user vouches for.
     await runOn(trace, reportCommand, ['--html', path, '--with-source']);
+    expect(await readFile(path, 'utf8')).not.toContain('line&#34; &lt;27&gt;');
+    await runOn(trace, reportCommand, ['--html', path, '--with-source', '--source-root', folder]);
     const page = await readFile(path, 'utf8');
     expectHarmless(page);
     for (const line of [22, 27, 32]) expect(page).toContain(`// &#34;line&#34; &lt;${line}&gt;`);
@@ -225,7 +228,7 @@ describe('report --html', () => {
   test.each([
     [['--html', 'x.html', '--json'], /cannot be used with option '--json'/],
     [['--with-source'], /^memsurge: --with-source needs --html\n$/],
-    [['--html', '/nowhere/x.html'], /^memsurge: cannot write \/nowhere\/x\.html: ENOENT[^\n]*\n$/],
+    [['--html', '/nowhere/x.html'], /^memsurge: cannot write \/nowhere\/x\.html: no such file or folder[^\n]*\n$/],
     [['--html', '/dev/full'], /^memsurge: cannot write \/dev\/full: no space left on the device[^\n]*\n$/],
     [['--html', tmpdir()], /^memsurge: .* is a folder; give the name of a file\n$/],
   ])('refuses %j in one line', async (args, message) => {
