@@ -31,14 +31,14 @@ interface Target {
 }
 
 /**
- * Adds what the agent recorded. Returns the frames of its stacks, each place that allocates counted once, and what is to be said of
- * the mappings of allocators.
+ * Adds what the agent recorded. Returns the frames of its stacks, each place that allocates counted once, what is to be said of
+ * the mappings of allocators, and what was live over time.
  */
 export function addNative(
   target: Target,
   { capture, looks, residency }: NativeInput,
   resolver: Resolver,
-): { frames: number; unresolved: number; blindSpots: RawBlindSpot[] } {
+): { frames: number; unresolved: number; blindSpots: RawBlindSpot[]; live: LiveSeries } {
   const { builder, process, startTime } = target;
   const { stacks, sites } = capture;
   const innermost = new Uint8Array(stacks.length);
@@ -71,8 +71,7 @@ export function addNative(
     capture.mode === 'exact'
       ? liveByCounts(place.capture, counts)
       : liveBySamples(place.capture, samples.bytes, counts);
-  addSeries(target, live);
-  return { ...countFrames(place), blindSpots: chunkSpots(mappings) };
+  return { ...countFrames(place), blindSpots: chunkSpots(mappings), live };
 }
 
 function chunkSpots({ chunks, unseen }: Mappings): RawBlindSpot[] {
@@ -149,9 +148,21 @@ function emptyColumns(length: number) {
   };
 }
 
-function addSeries({ builder, process, startTime }: Target, { time, value }: LiveSeries): void {
-  if (time.length === 0) return;
-  builder.series({ process, name: 'native-live', time: time.map((t) => t - startTime), value });
+/**
+ * One line of the programs that a process was one after the other (exec): with the next one the memory of the one before is gone.
+ * `lives` are in their order, in monotonic ns.
+ */
+export function addLive({ builder, process, startTime }: Target, lives: readonly LiveSeries[]): void {
+  const some = lives.filter(({ time }) => time.length > 0);
+  const isBefore = (next: LiveSeries | undefined) => (time: number) => next === undefined || time < next.time[0];
+  const points = some.map(({ time }, i) => time.filter(isBefore(some[i + 1])));
+  if (points.length === 0) return;
+  builder.series({
+    process,
+    name: 'native-live',
+    time: Float64Array.from(points.flatMap((time) => Array.from(time, (t) => t - startTime))),
+    value: Float64Array.from(some.flatMap(({ value }, i) => Array.from(value.subarray(0, points[i].length)))),
+  });
 }
 
 function countFrames({ capture, names }: Place): { frames: number; unresolved: number } {

@@ -7,7 +7,7 @@ import { createResolver, type Resolver } from '../symbols/resolve.ts';
 import { createTraceBuilder, type TraceBuilder } from '../trace/builder.ts';
 import { kindIndex } from '../trace/kinds.ts';
 import { type BlindSpot, NONE, type ProcessIndex, type Recording, type Trace } from '../trace/tables.ts';
-import { addNative, type NativeInput } from './assemble-native.ts';
+import { addLive, addNative, type NativeInput } from './assemble-native.ts';
 import { missingOf, unnamed } from './blind-spots.ts';
 import type { ProcessCapture, RawAllocations } from './nettrace/capture.ts';
 import { type CutStacks, createStackNames, type StackNames } from './stack-names.ts';
@@ -82,12 +82,16 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
       builder.gcs(row, { ...gcs, start: gcs.start.map(sinceStart), end: gcs.end.map(sinceStart) });
     }
     const target = { ...input, builder, process: row, startTime: facts.startTime };
-    for (const native of input.native) {
-      const counted = addNative(target, native, resolver);
+    const programs = [...input.native].sort((a, b) => a.capture.startTime - b.capture.startTime);
+    const lives = programs.map((native, i) => {
+      const endTime = programs[i + 1]?.capture.startTime ?? input.endTime;
+      const counted = addNative({ ...target, endTime }, native, resolver);
       totals.nativeFrames += counted.frames;
       totals.nativeFramesUnresolved += counted.unresolved;
       blindSpots.push(...counted.blindSpots.map(placed(row, facts.startTime)));
-    }
+      return counted.live;
+    });
+    addLive(target, lives);
   }
   return builder.finish({
     source: facts.source,

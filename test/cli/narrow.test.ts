@@ -67,7 +67,7 @@ describe('on a terminal of 40 columns', () => {
   test('names are left, and columns go', async () => {
     expect((await runOn(WIDE, topCommand, ['--by', 'function', '--limit', '2'], 40)).out).toMatchInlineSnapshot(`
       "all 1.49 MiB · allocated · sampled
-      ±222 %
+      ±171 %
 
            Own   Share  Function
       1.49 MiB  99.6 %  Very.Long.…Attachments
@@ -77,7 +77,7 @@ describe('on a terminal of 40 columns', () => {
     `);
     expect((await runOn(WIDE, treeCommand, ['--limit', '6'], 40)).out).toMatchInlineSnapshot(`
       "all 1.49 MiB · allocated · sampled
-      ±222 %
+      ±171 %
 
          Total   Share    Function
       1.49 MiB   100 %  ▶ Main
@@ -93,7 +93,7 @@ describe('on a terminal of 40 columns', () => {
   });
 
   test('source reads from its beginning', async () => {
-    const { out } = await runOn(WIDE, codeCommand, ['LoadCustomerAttachments'], 40);
+    const { out } = await runOn(WIDE, codeCommand, ['LoadCustomerAttachments', '--source-root', '/'], 40);
     expect(out).toMatch(/ 5 {2}▶ {6}longNamelongN\w*…\n/);
   });
 

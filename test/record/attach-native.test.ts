@@ -82,7 +82,7 @@ describe.skipIf(withoutNative)('a plain native program', () => {
     expect([status, stderr]).toEqual([
       0,
       expect.stringMatching(
-        /^memsurge: process \d+ is made to load [^\n]*\nmemsurge: recording [^\n]*\nmemsurge: wrote [^\n]*\n$/,
+        /^memsurge: process \d+ was made to load [^\n]*\nmemsurge: recording [^\n]*\nmemsurge: wrote [^\n]*\n$/,
       ),
     ]);
     expect(threadNames(target.pid)).not.toContain('memsurge');

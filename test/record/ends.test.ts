@@ -142,6 +142,6 @@ test.skipIf(confined)('a TMPDIR that cannot hold a socket is named as the reason
   const { stderr, stdout } = await start('unshare', ['--mount', 'sh', '-c', script]).finished;
   expect(stdout).toBe('');
   expect(stderr).toMatch(
-    /^memsurge: cannot (make a socket at \/tmp\/.* TMPDIR cannot hold it, for it is longer than 60 bytes|record into)/,
+    /^memsurge: cannot (make a socket at \/tmp\/.* TMPDIR cannot hold it, for it is longer than 60 bytes|record into)/m,
   );
 });

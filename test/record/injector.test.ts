@@ -77,7 +77,7 @@ describe.skipIf(whyNoNativeSamples() !== undefined)('refused in one line, and le
     expect([status, stdout]).toEqual([2, '']);
     const lines = stderr.trim().split('\n');
     expect(lines).toHaveLength(2);
-    expect(lines[0]).toMatch(/is made to load the agent/);
+    expect(lines[0]).toMatch(/was made to load the agent/);
     return lines[1];
   }
 

@@ -182,6 +182,19 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     },
   );
 
+  test('a process that becomes another program has one line over time, in the order of the programs', async () => {
+    const { path } = await record('exact', 'sh', '-c', `sleep 0.3; exec ${nativeSamplePath('handover')} 500`);
+    const { series, processes } = await openTrace(path);
+    const row = processes.name.indexOf('handover');
+    const lines = series.filter((one) => one.name === 'native-live' && one.process === row);
+    expect(lines.length).toBe(1);
+    const [{ time, value }] = lines;
+    expect([...time]).toEqual([...time].sort((a, b) => a - b));
+    // The shell has less than 100 KB, the program keeps 500 blocks of 5,000 bytes.
+    expect(value.at(-1)).toBeGreaterThan(2_500_000);
+    expect(value.at(-1)).toBeLessThan(2_700_000);
+  });
+
   test('compiled C# methods without a frame pointer are not lost', async () => {
     const { path } = await record('exact', samplePath('frameless'));
     const trace = await openTrace(path);

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Row } from '../../src/query/rows.ts';
 import { ask, memsurge, scratchFolder } from '../support/memsurge.ts';
-import { type Framework, samplePath } from '../support/samples.ts';
+import { type Framework, samplePath, samplesAllocations } from '../support/samples.ts';
 
 interface Truth {
   readonly bytes: number;
@@ -39,7 +39,7 @@ function exactBy(truth: Truth, key: (row: Truth['rows'][number]) => string): Map
 function expectWithinError(framework: Framework, name: string, exact: number, row: Row | undefined): void {
   expect(row, `${name} has a row`).toBeDefined();
   const { bytes } = row as Row;
-  const ofTicks = framework === 'net10.0' ? undefined : 1.96 / Math.sqrt(bytes / 102_400);
+  const ofTicks = samplesAllocations(framework) ? undefined : 1.96 / Math.sqrt(bytes / 102_400);
   if (ofTicks !== undefined) expect(row?.error, 'of ticks no error is stated').toBeUndefined();
   const error = ofTicks ?? row?.error ?? 0;
   const allowed = 2 * error * bytes + UNCOUNTED_BYTES;
