@@ -17,6 +17,7 @@
 #include "sandbox.h"
 #include "stacks.h"
 #include "store.h"
+#include "thread-block.h"
 #include "threads.h"
 
 #undef setrlimit64
@@ -71,11 +72,11 @@ static void note_tsc(long option, long value) {
   if (option == PR_SET_TSC && value == PR_TSC_SIGSEGV) sandbox_give_up_tsc();
 }
 
-static void note_name(long option, const char *name) {
+/* `tid` 0: the calling thread. */
+static void note_name(int32_t tid, const char *name) {
   char padded[16] = "";
-  if (option != PR_SET_NAME) return;
   for (size_t i = 0; i + 1 < sizeof padded && name[i] != 0; i++) padded[i] = name[i];
-  thread_is_named(padded);
+  thread_is_named(tid, padded);
 }
 
 EXPORT int prctl(int option, ...) {
@@ -89,13 +90,14 @@ EXPORT int prctl(int option, ...) {
   int result = real.prctl(option, a, b, c, d);
   if (result < 0) return result;
   note(&request);
-  note_name(option, (const char *)a);
+  if (option == PR_SET_NAME) note_name(0, (const char *)a);
   return result;
 }
 
 EXPORT int pthread_setname_np(pthread_t thread, const char *name) {
   int error = real.pthread_setname_np(thread, name);
-  if (error == 0 && thread == pthread_self()) note_name(PR_SET_NAME, name);
+  int32_t tid = thread == pthread_self() ? 0 : thread_block_id_of((uint64_t)thread);
+  if (error == 0 && (tid != 0 || thread == pthread_self())) note_name(tid, name);
   return error;
 }
 
@@ -130,7 +132,7 @@ __attribute__((used)) long syscall_hooked(long number, long a, long b, long c, l
   long result = real_syscall(number, a, b, c, d, e, 0L);
   if (result < 0) return result;
   note(&request);
-  if (number == SYS_prctl) note_name(a, (const char *)b);
+  if (number == SYS_prctl && a == PR_SET_NAME) note_name(0, (const char *)b);
   if (number == SYS_setrlimit) limited(0, a, (const struct rlimit *)b);
   if (number == SYS_prlimit64) limited((pid_t)a, b, (const struct rlimit *)c);
   return result;

@@ -48,6 +48,8 @@ void thread_block_prepare(void) {
   }
 }
 
+int32_t thread_block_id_of(uint64_t block) { return id_offset == 0 ? 0 : *(const int32_t *)(block + id_offset); }
+
 int32_t thread_block_id(void) { return id_offset != 0 && is_of_glibc() ? id_at(id_offset) : id_by_kernel(); }
 
 /* The kernel keeps other mappings out of the first stack's limit (mmap_base). */

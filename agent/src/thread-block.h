@@ -10,6 +10,8 @@ void thread_block_prepare(void);
 
 /** The kernel's id of the calling thread. */
 int32_t thread_block_id(void);
+/** That of the living thread whose pthread_t this is; 0 when it is not known. */
+int32_t thread_block_id_of(uint64_t block);
 
 /**
  * Bounds of the calling thread's own stack: from any stack pointer in it up to `high` all is mapped as long as the thread

@@ -55,11 +55,14 @@ static void note_name(struct thread *thread) {
   memcpy(row_of(thread)->name, name, sizeof name);
 }
 
-void thread_is_named(const char *name) {
-  struct thread *thread = thread_enter();
-  if (thread == NULL) return;
-  memcpy(row_of(thread)->name, name, sizeof row_of(thread)->name);
-  thread_leave(thread);
+void thread_is_named(int32_t tid, const char *name) {
+  struct thread *caller = thread_enter();
+  if (caller == NULL) return;
+  for (struct thread *thread = all_threads; thread != NULL; thread = thread->next) {
+    if (thread->tid != (tid != 0 ? tid : caller->tid) || thread->recording != gate.recording || thread->ended) continue;
+    memcpy(row_of(thread)->name, name, sizeof row_of(thread)->name);
+  }
+  thread_leave(caller);
 }
 
 static bool is_known(const struct thread *thread) {

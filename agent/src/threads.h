@@ -103,7 +103,7 @@ void threads_reset(bool after_fork);
  * False: some thread did not leave within seconds; it may never, or may still write to the file.
  */
 bool threads_quiesce(void);
-/** The calling thread is called this from now on (16 bytes). */
-void thread_is_named(const char *name);
+/** A thread (0: the calling one) is called this from now on (16 bytes); one that is not known yet is asked when it comes. */
+void thread_is_named(int32_t tid, const char *name);
 
 #endif
