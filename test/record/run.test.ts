@@ -147,7 +147,8 @@ describe.each(FRAMEWORKS)('exits on %s', (framework) => {
     expect(countOf(main, samplesAllocations(framework) ? 303 : 10)).toBeGreaterThan(320);
     for (const id of [1, 2, 4, 39, 204]) expect(countOf(main, id), `event ${id}`).toBeGreaterThan(0);
     expect(countOf(symbols, 143)).toBeGreaterThan(5);
-    expect(countOf(symbols, 190)).toBeGreaterThan(3);
+    // .NET 11 compiles fewer methods of its own at a start.
+    expect(countOf(symbols, 190)).toBeGreaterThan(framework === 'net11.0' ? 1 : 3);
 
     const images = await file.read(`process/${process.id}.images.csv`);
     expect(images).toMatch(/System\.Private\.CoreLib\.dll\n/);
