@@ -14,5 +14,5 @@ test.skipIf(unable !== undefined)(
     });
     expect(stdout.match(/^ok {3}/gm)?.length).toBeGreaterThanOrEqual(10);
   },
-  600_000,
+  1_200_000,
 );
