@@ -252,9 +252,9 @@ static void attach(const char *library, const char *directory) {
   check(fd >= 0 && write(fd, text, (size_t)length) == length, "configuration\n");
   close(fd);
   void *handle = dlopen(library, RTLD_NOW);
-  int (*start)(void) = NULL;
+  int (*start)(const char *) = NULL;
   if (handle != NULL) *(void **)&start = dlsym(handle, "memsurge_attach_start");
-  check(start != NULL && start() == 0, "start\n");
+  check(start != NULL && start(NULL) == 0, "start\n");
 }
 
 int main(int argc, char **argv) {
