@@ -22,24 +22,29 @@ const HOLE = Buffer.alloc(PIECE_BYTES);
  */
 export function compactAgentFile(path: string, most = MAX_SECTION_BYTES): Uint8Array {
   let descriptor: number;
-  let size: number;
   try {
-    ({ descriptor, size } = openRegular(path));
+    ({ descriptor } = openRegular(path));
   } catch (error) {
     throw new TraceError(`cannot read ${path} (${messageOf(error)})`);
   }
   try {
-    return compact(
-      (offset, length) => {
-        const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-        return bytes.subarray(0, bytes.length === 0 ? 0 : readSync(descriptor, bytes, 0, bytes.length, offset));
-      },
-      most,
-      fstatSync(descriptor).blocks * BLOCK_BYTES + UNWRITTEN_BYTES,
-    );
+    return compactOpenAgentFile(descriptor, most);
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** The same of a file that is open as `descriptor` and stays so. */
+export function compactOpenAgentFile(descriptor: number, most = MAX_SECTION_BYTES): Uint8Array {
+  const { size, blocks } = fstatSync(descriptor);
+  return compact(
+    (offset, length) => {
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      return bytes.subarray(0, bytes.length === 0 ? 0 : readSync(descriptor, bytes, 0, bytes.length, offset));
+    },
+    most,
+    blocks * BLOCK_BYTES + UNWRITTEN_BYTES,
+  );
 }
 
 type Read = (offset: number, length: number) => Uint8Array;

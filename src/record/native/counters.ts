@@ -1,4 +1,5 @@
 import { closeSync, readSync, writeSync } from 'node:fs';
+import { compactOpenAgentFile } from '../../read/agent/compact.ts';
 import {
   COUNTERS,
   freedCount,
@@ -40,8 +41,6 @@ export interface AgentCounters {
   readonly startTime: number;
   readonly executable: string;
   readonly commandLine: string;
-  /** Where the whole file can be read until it is closed, even when its folder is gone. */
-  readonly path: string;
   /** Live bytes of the native heap as the agent counts them. */
   readonly liveBytes: number;
   /** The most they were. */
@@ -54,6 +53,8 @@ export interface AgentCounters {
   readonly stopped: boolean;
   /** Asks the agent to stop. */
   askToStop(): void;
+  /** The whole file without its holes, even when its folder is gone. */
+  whole(): Uint8Array;
   close(): void;
 }
 
@@ -138,7 +139,6 @@ export function openAgentCounters(
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
     commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),
-    path: `/proc/self/fd/${file}`,
     get liveBytes() {
       return u64(header, HEADER.liveBytes);
     },
@@ -183,6 +183,7 @@ export function openAgentCounters(
       return measureResidency(file, pagemap, mode, rows, { time: now, tick });
     },
     askToStop: () => writeNumber(HEADER.stop, 1),
+    whole: () => compactOpenAgentFile(file),
     close() {
       closeSync(file);
       if (typeof pagemap === 'number') closeSync(pagemap);

@@ -1,7 +1,7 @@
 import { readdirSync, renameSync, rmSync, type WriteStream, writeFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
-import { compactAgentFile } from '../../read/agent/compact.ts';
+import { setTimeout as pause } from 'node:timers/promises';
 import { looksHeader } from '../../read/agent/looks.ts';
 import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf } from '../../trace/errors.ts';
@@ -13,6 +13,7 @@ import { costOf, monotonicNow } from '../clock.ts';
 import { diagnosticsOff } from '../diagnostics-off.ts';
 import { isTooManyFiles } from '../errno.ts';
 import { closed, type RecordingFolder } from '../folder.ts';
+import { openFilesLeft } from '../open-files.ts';
 import { describeProcess, programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
 import { makeAgentsFolder } from './agents-folder.ts';
@@ -43,6 +44,9 @@ const INTERVAL = 100;
 const RESIDENCY_INTERVAL = 200;
 /** How often to look for processes without an agent, ms. */
 const SEARCH_INTERVAL = 1_000;
+/** Files that stay open for a process with an agent, and those that all the others need at a time. */
+const FILES_OF_A_PROCESS = 8;
+const FILES_OF_THE_REST = 16;
 /** Looks may take at most this part of a core. */
 const BUSY_SHARE = 0.05;
 
@@ -62,6 +66,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   const path = await makeAgentsFolder(resolve(folder.path));
   await mkdir(join(folder.path, NATIVE_FOLDER), PRIVATE_FOLDER);
   const agents = new Map<string, Agent>();
+  /** Files of processes that have ended. */
+  const closing = new Set<Promise<void>>();
   const unreadable = new Set<string>();
   /** Files that could not be taken over. */
   const left = new Set<string>();
@@ -112,7 +118,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     agents.delete(name);
     const part = join(folder.path, NATIVE_FOLDER, name);
     try {
-      writeFileSync(part, compactAgentFile(counters.path), PRIVATE_FILE);
+      writeFileSync(part, counters.whole(), PRIVATE_FILE);
       rmSync(agent.path, { force: true });
     } catch (error) {
       // A reader takes what the agent wrote where there is no such part.
@@ -121,7 +127,20 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       folder.warn(`native memory in ${name} stays in ${dirname(agent.path)}: ${messageOf(error)}`);
     }
     counters.close();
-    void closed(agent.looks).then(() => agent.release(counters.peakBytes));
+    const looksClosed = closed(agent.looks).then(() => {
+      agent.release(counters.peakBytes);
+      closing.delete(looksClosed);
+    });
+    closing.add(looksClosed);
+  }
+
+  async function leaveAll(): Promise<void> {
+    lookAtAll();
+    measureAll();
+    await stopAll([...agents.values()]);
+    lookAtAll();
+    for (const agent of agents.values()) leave(agent);
+    await Promise.all(closing);
   }
 
   function measureIfDue(): void {
@@ -168,14 +187,26 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     for (const sentence of blind.find(recorded, now / 1e6)) folder.warn(sentence);
   }
 
-  /** Also between the looks, which may be seconds apart: a process must be known while it lives. */
-  function findAgents(): void {
-    if (folder.failed) return;
-    for (const directory of directories.keys()) for (const name of namesIn(directory)) findAgent(directory, name);
+  /**
+   * Also between the looks, which may be seconds apart: a process must be known while it lives. False: there are more than
+   * files may be open; they are found once others have ended.
+   */
+  function findAgents(): boolean {
+    if (folder.failed) return true;
+    for (const directory of directories.keys()) {
+      for (const name of namesIn(directory).filter(isNew)) {
+        if (openFilesLeft() < FILES_OF_A_PROCESS + FILES_OF_THE_REST) return false;
+        findAgent(directory, name);
+      }
+    }
+    return true;
+  }
+
+  function isNew(name: string): boolean {
+    return name.endsWith('.agent') && !agents.has(name) && !unreadable.has(name) && !left.has(name);
   }
 
   function findAgent(directory: string, name: string): void {
-    if (!name.endsWith('.agent') || agents.has(name) || unreadable.has(name) || left.has(name)) return;
     const counters = open(directory, name);
     if (counters === undefined) return;
     const looks = openLooks(name);
@@ -249,12 +280,11 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     },
     async finish() {
       clearTimeout(timer);
-      findAgents();
-      lookAtAll();
-      measureAll();
-      await stopAll([...agents.values()]);
-      lookAtAll();
-      for (const agent of agents.values()) leave(agent);
+      for (let tries = 0; !findAgents() && tries < 100; tries++) {
+        await leaveAll();
+        await pause(20);
+      }
+      await leaveAll();
       if (left.size > 0) return;
       // Programs that outlive the recording find no place to write to any more.
       for (const files of toRelease) await files.release();
@@ -300,6 +330,6 @@ async function stopAll(agents: readonly Agent[]): Promise<void> {
   const deadline = monotonicNow() + STOP_TIMEOUT * 1e6;
   const isLeaving = ({ counters, sampled }: Agent) => counters.attached && !counters.stopped && !sampled.over;
   while (running.some(isLeaving) && monotonicNow() < deadline) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    await pause(20);
   }
 }
