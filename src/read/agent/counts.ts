@@ -1,5 +1,6 @@
 import { type Float64Column, float64Column, type Int32Column, int32Column } from '../../trace/columns.ts';
 import { kindIndex } from '../../trace/kinds.ts';
+import { timeOrder } from '../../trace/order.ts';
 import type { AgentCapture } from './capture.ts';
 import type { Looks } from './looks.ts';
 
@@ -155,32 +156,51 @@ export function liveBySamples(
   bytes: Float64Array,
   { allocated, released }: Pick<NativeCounts, 'allocated' | 'released'>,
 ): LiveSeries {
-  const changes: [number, number][] = [];
-  const addCounted = (rows: CountedRows, sign: number) => {
-    for (let i = 0; i < rows.length; i++) {
-      if (sites.kind[rows.site[i]] === HEAP) changes.push([rows.time[i], sign * rows.bytes[i]]);
-    }
+  const time = float64Column();
+  const change = float64Column();
+  const add = (at: number, bytes: number) => {
+    time.push(at);
+    change.push(bytes);
   };
-  addCounted(allocated, 1);
-  addCounted(released, -1);
-  for (let i = 0; i < samples.length; i++) {
-    changes.push([samples.time[i], bytes[i]]);
-    if (samples.released[i] !== Number.POSITIVE_INFINITY) changes.push([samples.released[i], -bytes[i]]);
-  }
-  changes.sort(([a], [b]) => a - b);
-  const whole = runningSum(changes);
-  const step = Math.ceil(whole.time.length / SERIES_POINTS);
-  if (step <= 1) return whole;
-  // The highest of each stretch: a peak must not fall between the points.
-  const kept: number[] = [];
-  for (let from = 0; from < whole.time.length; from += step) {
-    let highest = from;
-    for (let i = from; i < Math.min(from + step, whole.time.length); i++) {
-      if (whole.value[i] > whole.value[highest]) highest = i;
+  for (const [rows, sign] of [
+    [allocated, 1],
+    [released, -1],
+  ] as const) {
+    for (let i = 0; i < rows.length; i++) {
+      if (sites.kind[rows.site[i]] === HEAP) add(rows.time[i], sign * rows.bytes[i]);
     }
-    kept.push(highest);
   }
-  return { time: Float64Array.from(kept, (i) => whole.time[i]), value: Float64Array.from(kept, (i) => whole.value[i]) };
+  for (let i = 0; i < samples.length; i++) {
+    add(samples.time[i], bytes[i]);
+    if (samples.released[i] !== Number.POSITIVE_INFINITY) add(samples.released[i], -bytes[i]);
+  }
+  return highestOf(time.finish(), change.finish());
+}
+
+/**
+ * The running sum of changes: all of it, or of each stretch of so many the highest, for a peak must not fall between the
+ * points, and the last.
+ */
+function highestOf(time: Float64Array, change: Float64Array): LiveSeries {
+  const order = timeOrder(time);
+  const step = Math.max(1, Math.ceil(time.length / SERIES_POINTS));
+  const points = Math.ceil(time.length / step);
+  const highest = {
+    time: new Float64Array(points + 1),
+    value: new Float64Array(points + 1).fill(Number.NEGATIVE_INFINITY),
+  };
+  let live = 0;
+  for (let i = 0; i < time.length; i++) {
+    const row = order === undefined ? i : order[i];
+    const point = i === time.length - 1 ? points : Math.floor(i / step);
+    live += change[row];
+    if (live <= highest.value[point]) continue;
+    highest.time[point] = time[row];
+    highest.value[point] = live;
+  }
+  // The last alone in its stretch leaves none there.
+  const isThere = (_: number, point: number) => highest.value[point] > Number.NEGATIVE_INFINITY;
+  return { time: highest.time.filter(isThere), value: highest.value.filter(isThere) };
 }
 
 function runningSum(changes: readonly (readonly [number, number])[]): LiveSeries {

@@ -1,6 +1,7 @@
 import type { NativeModule } from '../../symbols/code.ts';
 import { TraceError } from '../../trace/errors.ts';
 import { kindIndex } from '../../trace/kinds.ts';
+import { ordered, timeOrder } from '../../trace/order.ts';
 import { NONE } from '../../trace/tables.ts';
 import { u64At, utf8, viewOf } from '../nettrace/bytes.ts';
 import type { RawStacks } from '../nettrace/capture.ts';
@@ -289,22 +290,25 @@ function readBlocks({ view, rows }: AgentBytes, sites: number, mode: AgentCaptur
 }
 
 function readSamples({ view, rows }: AgentBytes, sites: number): AgentSamples {
-  const at = (row: number) => rows.samples.from + row * ROW_BYTES.samples;
   // A row is counted before its bytes are there only while the process writes it; such a row has no mean yet.
-  const used: number[] = [];
+  const written = new Float64Array(rows.samples.length);
+  let length = 0;
   for (let row = 0; row < rows.samples.length; row++) {
-    const isWritten = u64At(view, at(row) + SAMPLE.meanBytes) > 0 && u64At(view, at(row) + SAMPLE.time) > 0;
-    if (isWritten && view.getUint32(at(row) + SAMPLE.stack, true) < sites) used.push(row);
+    const at = rows.samples.from + row * ROW_BYTES.samples;
+    const isWritten = u64At(view, at + SAMPLE.meanBytes) > 0 && u64At(view, at + SAMPLE.time) > 0;
+    if (isWritten && view.getUint32(at + SAMPLE.stack, true) < sites) written[length++] = at;
   }
-  used.sort((a, b) => u64At(view, at(a) + SAMPLE.time) - u64At(view, at(b) + SAMPLE.time) || a - b);
-  const column = (offset: number) => Float64Array.from(used, (row) => u64At(view, at(row) + offset));
+  const fileOrder = written.subarray(0, length);
+  const order = timeOrder(fileOrder.map((at) => u64At(view, at + SAMPLE.time)));
+  const places = order === undefined ? fileOrder : ordered(fileOrder, order);
+  const column = (offset: number) => places.map((at) => u64At(view, at + offset));
   return {
-    length: used.length,
+    length,
     address: column(SAMPLE.address),
     size: column(SAMPLE.size),
     time: column(SAMPLE.time),
     released: column(SAMPLE.releasedTime).map((time) => (time === 0 ? Number.POSITIVE_INFINITY : time)),
-    site: Int32Array.from(used, (row) => view.getUint32(at(row) + SAMPLE.stack, true)),
+    site: Int32Array.from(places, (at) => view.getUint32(at + SAMPLE.stack, true)),
     meanBytes: column(SAMPLE.meanBytes),
   };
 }
