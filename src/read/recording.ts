@@ -47,7 +47,7 @@ export async function readRecording(file: TraceFile, options: ReadOptions = {}):
   }
   warnOfLargeParts(file, warnings);
   const seen = [];
-  for (const process of manifest.processes) seen.push(await readSeen(file, process, manifest));
+  for (const process of manifest.processes) seen.push(await readSeen(file, process, manifest, warnings));
   options.onPreview?.({ facts: { ...factsOf(file, seen, [], warnings.list()), preview: true }, processes: seen });
 
   const progress = byteProgress(sizeOfStreams(file), options.onProgress ?? (() => {}));
@@ -184,9 +184,16 @@ async function readNative(
     const [, looks, resident] = nativeParts(part);
     try {
       const capture = readAgentFile(await agentBytes(file, part));
+      const looked = file.parts.has(looks) ? readLooks(await file.bytes(looks)) : undefined;
+      if (looked?.isCut) {
+        warnings.addOf(
+          process,
+          `${looks} has more than ${looked.length} rows: what was allocated or released behind them has the time of the end`,
+        );
+      }
       inputs.push({
         capture,
-        looks: file.parts.has(looks) ? readLooks(await file.bytes(looks)) : undefined,
+        looks: looked,
         residency: file.parts.has(resident) ? parseResidency(await file.read(resident)) : undefined,
       });
     } catch (error) {
@@ -205,10 +212,19 @@ async function agentBytes(file: TraceFile, part: string): Promise<Uint8Array> {
 }
 
 /** A process as the recorder saw it from the outside. */
-async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Manifest): Promise<ProcessInput> {
-  const parts = seenParts(process.id).map(async (name) => (file.parts.has(name) ? file.read(name) : ''));
+async function readSeen(
+  file: TraceFile,
+  process: ManifestProcess,
+  manifest: Manifest,
+  warnings: Warnings,
+): Promise<ProcessInput> {
+  const names = seenParts(process.id);
+  const parts = names.map(async (name) => (file.parts.has(name) ? file.read(name) : ''));
   const [rssText, images, threads] = await Promise.all(parts);
-  const rss = parseRss(rssText);
+  const [onRssCut, onImagesCut, onThreadsCut] = names.map((name) => (rows: number) => {
+    warnings.addOf(process, `${name} has more than ${rows} rows, which are read: what is behind is missing`);
+  });
+  const rss = parseRss(rssText, onRssCut);
   return {
     pid: process.pid,
     parentPid: process.parentPid,
@@ -220,9 +236,9 @@ async function readSeen(file: TraceFile, process: ManifestProcess, manifest: Man
     exit: process.exit ?? '',
     capture: undefined,
     native: [],
-    images: parseImages(images),
+    images: parseImages(images, onImagesCut),
     rss,
-    threadNames: parseThreadNames(threads),
+    threadNames: parseThreadNames(threads, onThreadsCut),
     diagnosticsOff: process.diagnosticsOff ?? '',
     blindSpots: recordedBlindSpots(manifest, process.id),
   };

@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import yazl from 'yazl';
 import { HEADER, MAGIC, SECTION_ENTRY_BYTES, SECTIONS, VERSION } from '../../src/read/agent/layout.ts';
 import { checkTrace, openTrace } from '../../src/read/open.ts';
+import { imageRow } from '../../src/read/procfs/parts.ts';
 import { TraceError } from '../../src/trace/errors.ts';
 import { scratchFolder } from '../support/memsurge.ts';
 import { writeRecording } from '../support/traces.ts';
@@ -110,6 +111,15 @@ test("a process's name for its parts is no path", async () => {
     process.id = '../../7';
   });
   expect(await said(path)).toMatch(/manifest is not valid \(processes\.0\.id/);
+});
+
+test('rows that are not read are said to be missing', async () => {
+  const path = recording(() => {});
+  const image = imageRow(1e12, 0x7f00_0000_0000, 0x7f00_0000_1000, '/lib/a.so');
+  writeFileSync(join(path, 'process', '7.images.csv'), image.repeat(2 ** 16));
+  expect(await said(path)).not.toMatch(/rows/);
+  writeFileSync(join(path, 'process', '7.images.csv'), image.repeat(2 ** 16 + 1));
+  expect(await said(path)).toMatch(/fixture \(7\): process\/7\.images\.csv has more than 65536 rows, .* is missing/);
 });
 
 test('times that no clock shows are refused', async () => {

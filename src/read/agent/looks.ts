@@ -18,6 +18,8 @@ export interface Looks {
   /** Monotonic ns of each look; look n is at index n − 1. */
   readonly time: Float64Array;
   readonly length: number;
+  /** There are more than are read. */
+  readonly isCut: boolean;
   /** Index of the row's look. */
   readonly look: Int32Array;
   readonly site: Int32Array;
@@ -96,6 +98,7 @@ export function readLooks(bytes: Uint8Array): Looks {
   return {
     time: times.finish(),
     length: complete,
+    isCut: look.length >= MAX_ROWS,
     look: look.finish().subarray(0, complete),
     site: site.finish().subarray(0, complete),
     allocatedBytes,

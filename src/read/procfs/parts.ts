@@ -16,11 +16,14 @@ export const imageRow = (time: number, base: number, end: number, path: string):
 /** `thread id,name`; a later row of a thread replaces the earlier. */
 export const threadRow = (id: number, name: string): string => `${id},${name}\n`;
 
+/** Told when a part has more rows than are read: how many are. */
+type OnCut = (rows: number) => void;
+
 /** Resident set over time: monotonic ns, bytes; ascending. */
-export function parseRss(text: string): { readonly time: Float64Array; readonly value: Float64Array } {
+export function parseRss(text: string, onCut?: OnCut): { readonly time: Float64Array; readonly value: Float64Array } {
   const time = float64Column();
   const value = float64Column();
-  for (const [at, bytes] of rows(text, 2, MAX_POINTS)) {
+  for (const [at, bytes] of rows(text, 2, MAX_POINTS, onCut)) {
     if (!isNumber(at) || !isNumber(bytes)) continue;
     time.push(Number(at));
     value.push(Number(bytes));
@@ -28,9 +31,9 @@ export function parseRss(text: string): { readonly time: Float64Array; readonly 
   return { time: time.finish(), value: value.finish() };
 }
 
-export function parseImages(text: string): MappedImage[] {
+export function parseImages(text: string, onCut?: OnCut): MappedImage[] {
   const images: MappedImage[] = [];
-  for (const [at, base, end, path] of rows(text, 4, MAX_IMAGES)) {
+  for (const [at, base, end, path] of rows(text, 4, MAX_IMAGES, onCut)) {
     if (!isNumber(at) || !isHex(base) || !isHex(end) || path === '') continue;
     images.push({
       from: Number(at),
@@ -43,9 +46,9 @@ export function parseImages(text: string): MappedImage[] {
 }
 
 /** Names by OS thread id. */
-export function parseThreadNames(text: string): Map<number, string> {
+export function parseThreadNames(text: string, onCut?: OnCut): Map<number, string> {
   const names = new Map<number, string>();
-  for (const [id, name] of rows(text, 2, MAX_THREADS)) {
+  for (const [id, name] of rows(text, 2, MAX_THREADS, onCut)) {
     if (isNumber(id)) names.set(Number(id), name);
   }
   return names;
@@ -59,10 +62,11 @@ const MAX_POINTS = 8_000_000;
 const MAX_IMAGES = 1 << 16;
 const MAX_THREADS = 500_000;
 
-function* rows(text: string, columns: number, most: number): Generator<string[]> {
+function* rows(text: string, columns: number, most: number, onCut: OnCut = () => {}): Generator<string[]> {
   let start = 0;
   let left = most;
-  for (let end = text.indexOf('\n'); end >= 0 && left-- > 0; end = text.indexOf('\n', start)) {
+  for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
+    if (left-- === 0) return onCut(most);
     const cells: string[] = [];
     let at = start;
     while (cells.length < columns - 1) {

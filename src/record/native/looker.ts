@@ -40,6 +40,8 @@ export interface NativeLooker {
 }
 
 const INTERVAL = 100;
+/** Each time so much was written of a process, looks at it are half as often: a day must fit into what a reader holds. */
+const LOOKS_BYTES_PER_HALVING = 8 << 20;
 /** How often to measure what is resident, ms. */
 const RESIDENCY_INTERVAL = 200;
 /** How often to look for processes without an agent, ms. */
@@ -57,6 +59,8 @@ interface Agent {
   readonly sampled: SampledProcess;
   readonly looks: WriteStream;
   readonly release: (highest: number) => void;
+  /** Monotonic ns. */
+  nextLook: number;
   /** It cannot be looked at any more. */
   lost: boolean;
 }
@@ -87,10 +91,19 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     findAgents();
     leaveEnded();
     findLost(start);
-    if (start >= nextLook) nextLook = start + costOf(lookAtAll) / BUSY_SHARE;
+    if (start >= nextLook) nextLook = start + costOf(() => lookAtDue(start)) / BUSY_SHARE;
     searchBlind(start);
     measureIfDue();
     timer = setTimeout(tick, INTERVAL);
+  }
+
+  function lookAtDue(now: number): void {
+    for (const agent of agents.values()) {
+      if (now < agent.nextLook) continue;
+      lookAt(agent);
+      const halvings = Math.floor(agent.looks.bytesWritten / LOOKS_BYTES_PER_HALVING);
+      if (halvings > 0) agent.nextLook = now + INTERVAL * 1e6 * 2 ** halvings;
+    }
   }
 
   function lookAtAll(): void {
@@ -227,7 +240,16 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     // A process has one agent at a time: the one before was that of the program it was before (exec).
     if (counters.isFound) for (const one of agents.values()) if (one.counters.pid === counters.pid) leave(one);
     const sampled = counters.isFound ? sampler.add(process) : UNSEEN;
-    agents.set(name, { name, path: join(directory, name), counters, sampled, looks, release, lost: false });
+    agents.set(name, {
+      name,
+      path: join(directory, name),
+      counters,
+      sampled,
+      looks,
+      release,
+      nextLook: 0,
+      lost: false,
+    });
     count++;
   }
 
