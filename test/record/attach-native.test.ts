@@ -7,7 +7,7 @@ import { openTraceFile } from '../../src/trace/file.ts';
 import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import { nativeSamplePath, whyNoNativeSamples } from '../support/samples.ts';
-import { AS_NOBODY, nobodyMayUse, processesWith, whyNoNamespaces } from './support.ts';
+import { AS_NOBODY, nobodyMayUse, OWN_TMP, processesWith, whyNoNamespaces } from './support.ts';
 
 const MiB = 1024 * 1024;
 const BIN = join(ROOT, 'bin', 'memsurge.js');
@@ -143,7 +143,7 @@ describe.skipIf(withoutNative)('a plain native program', () => {
     async () => {
       // Its /tmp and /proc are its own, and there it is process 1.
       const program = nativeSamplePath('waits');
-      const script = `mount -t tmpfs none /tmp && mount -t proc proc /proc && exec ${program}`;
+      const script = `${OWN_TMP} && mount -t proc proc /proc && exec ${program}`;
       const { child, finished, output } = start('unshare', [
         '--pid',
         '--mount',

@@ -6,7 +6,7 @@ import { psTable } from '../../src/cli/commands/ps.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { type Framework, samplePath } from '../support/samples.ts';
-import { AS_NOBODY, countOf, nobodyMayUse, streamsOf, untilRecorded, whyNoNamespaces } from './support.ts';
+import { AS_NOBODY, countOf, nobodyMayUse, OWN_TMP, streamsOf, untilRecorded, whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
 const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
@@ -158,7 +158,7 @@ describe('where the socket is', () => {
     'in a container: other pid and mount namespaces (needs root)',
     async () => {
       // Its /tmp and /proc are its own, and there it is process 1.
-      const script = `mount -t tmpfs none /tmp && mount -t proc proc /proc && exec ${samplePath('exits')} wait`;
+      const script = `${OWN_TMP} && mount -t proc proc /proc && exec ${samplePath('exits')} wait`;
       const { child, output } = start('unshare', ['--pid', '--mount', '--fork', '--kill-child', 'sh', '-c', script]);
       running.push(child);
       const outcome = await Promise.race([

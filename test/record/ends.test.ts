@@ -7,7 +7,7 @@ import { endpointConnect } from '../../src/record/diagnostics/endpoint.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { samplePath } from '../support/samples.ts';
-import { whyNoNamespaces } from './support.ts';
+import { OWN_TMP, whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
 const BIN = join(import.meta.dirname, '../../bin/memsurge.js');
@@ -137,7 +137,7 @@ test('a socket whose path is too long for the kernel is connected to', async () 
 });
 
 test.skipIf(confined)('a TMPDIR that cannot hold a socket is named as the reason when /tmp cannot either', async () => {
-  const script = `mount -t tmpfs -o ro none /tmp && TMPDIR=/${'long/'.repeat(20)} ${recorder} run -o ${fresh()} -- echo started`;
+  const script = `${OWN_TMP} && mount -o remount,ro /tmp && TMPDIR=/${'long/'.repeat(20)} ${recorder} run -o ${fresh()} -- echo started`;
   // The scratch folder lies in /tmp, and is not needed.
   const { stderr, stdout } = await start('unshare', ['--mount', 'sh', '-c', script]).finished;
   expect(stdout).toBe('');

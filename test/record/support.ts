@@ -4,6 +4,7 @@ import type { StreamCapture } from '../../src/read/nettrace/capture.ts';
 import { readNettrace } from '../../src/read/nettrace/index.ts';
 import { openTraceFile, type TraceFile } from '../../src/trace/file.ts';
 import { until } from '../support/memsurge.ts';
+import { ROOT } from '../support/root.ts';
 
 /** Opens the trace, or the folder that a recorder which was killed left. */
 export async function openRecording(output: string): Promise<TraceFile> {
@@ -62,6 +63,9 @@ export function whyNoNamespaces(): string | undefined {
   const { status, stderr, error } = spawnSync('unshare', command, { encoding: 'utf8' });
   return status === 0 ? undefined : (error?.message ?? stderr.trim());
 }
+
+/** What a shell in a mount namespace of its own does to get an empty /tmp, in which a clone that lies there can still be seen. */
+export const OWN_TMP = `mount --bind "${ROOT}" /mnt && mount -t tmpfs none /tmp && mkdir -p "${ROOT}" && mount --bind /mnt "${ROOT}"`;
 
 /** Puts before a command what makes it run as the user nobody; needs root. */
 export const AS_NOBODY = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];

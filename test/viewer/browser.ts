@@ -154,8 +154,9 @@ export async function saved(page: Page, button: 'JSON' | 'CSV', grid?: string): 
   return readFile(await download.path(), 'utf8');
 }
 
-/** Keeps a picture of the page for people, in .build/screenshots; nothing is compared with it. */
+/** With MEMSURGE_PICTURES set, keeps a picture of the page for people, in .build/screenshots; nothing is compared with it. */
 export async function picture(page: Page, name: string): Promise<void> {
+  if (!process.env.MEMSURGE_PICTURES) return;
   const folder = join(ROOT, '.build', 'screenshots');
   mkdirSync(folder, { recursive: true });
   await settled(page);
