@@ -17,6 +17,7 @@
 struct file {
   const uint8_t *bytes;
   uint64_t length;
+  bool changes_user;
 };
 
 static bool map(int directory, const char *path, struct file *file) {
@@ -24,12 +25,13 @@ static bool map(int directory, const char *path, struct file *file) {
   long fd = is_itself ? directory : SYSTEM_CALL4(SYS_openat, directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
   if (fd < 0) return false;
   struct statx status = {0};
-  long known = SYSTEM_CALL6(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_TYPE, &status, 0);
+  long known = SYSTEM_CALL6(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_SIZE | STATX_TYPE | STATX_MODE, &status, 0);
   bool is_file = known == 0 && (status.stx_mode & 0170000) == 0100000 && status.stx_size > 0;
   long at = is_file ? SYSTEM_CALL6(SYS_mmap, 0, status.stx_size, PROT_READ, MAP_PRIVATE, fd, 0) : -1;
   if (!is_itself) SYSTEM_CALL3(SYS_close, fd, 0, 0);
   file->bytes = (const uint8_t *)at;
   file->length = status.stx_size;
+  file->changes_user = (status.stx_mode & 06000) != 0;
   return at > 0 || at < -4095;
 }
 
@@ -86,20 +88,22 @@ static bool is_sanitized(const struct file *file) {
 }
 
 /* Other loaders complain of a library that is not theirs. */
-static bool has_our_loader(const struct file *file) {
+static bool has_our_loader(const struct file *file, const Elf64_Phdr *header) {
   static const char loader[] = "/ld-linux-x86-64.so.2";
-  const Elf64_Phdr *header = header_of(file, PT_INTERP, 0);
-  if (header == NULL) return true; /* linked statically: nothing is loaded */
   const char *path = at(file, header->p_offset, header->p_filesz);
   return path == NULL || header->p_filesz < sizeof loader || memcmp(path + header->p_filesz - sizeof loader, loader, sizeof loader) == 0;
 }
 
 static bool is_elf(const struct file *file) { return file->length >= sizeof(Elf64_Ehdr) && memcmp(file->bytes, ELFMAG, SELFMAG) == 0; }
 
-static bool elf_bears(const struct file *file) {
+static enum layout_without elf_lacks(const struct file *file) {
   const Elf64_Ehdr *elf = (const Elf64_Ehdr *)file->bytes;
-  if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != ARCH_ELF) return false;
-  return has_our_loader(file) && !is_sanitized(file);
+  if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_machine != ARCH_ELF) return WITHOUT_OUR_LOADER;
+  const Elf64_Phdr *loader = header_of(file, PT_INTERP, 0);
+  if (loader == NULL) return WITHOUT_LOADER;
+  if (!has_our_loader(file, loader)) return WITHOUT_OUR_LOADER;
+  if (is_sanitized(file)) return WITHOUT_RIVALS;
+  return file->changes_user ? WITHOUT_TRUST : WITHOUT_NOTHING;
 }
 
 /* "#! path argument\n". */
@@ -116,17 +120,18 @@ static bool interpreter_of(const struct file *file, char *path) {
   return length > 0;
 }
 
-bool bears_agent(int directory, const char *path) {
-  if (atomic_load(&sandbox_is_known) && !sandbox_allows_start()) return false;
+enum layout_without agent_lacks(int directory, const char *path) {
+  if (atomic_load(&sandbox_is_known) && !sandbox_allows_start()) return WITHOUT_SYSTEM_CALLS;
   char interpreter[LONGEST_PATH + 1];
   for (int scripts = 0; scripts < MAX_SCRIPTS; scripts++) {
     struct file file;
-    if (!map(directory, path, &file)) return true;
-    bool bears = !is_elf(&file) || elf_bears(&file), is_script = interpreter_of(&file, interpreter);
+    if (!map(directory, path, &file)) return WITHOUT_NOTHING;
+    enum layout_without why = is_elf(&file) ? elf_lacks(&file) : WITHOUT_NOTHING;
+    bool is_script = interpreter_of(&file, interpreter);
     SYSTEM_CALL3(SYS_munmap, file.bytes, file.length, 0);
-    if (!is_script) return bears;
+    if (!is_script) return why;
     directory = AT_FDCWD;
     path = interpreter;
   }
-  return true;
+  return WITHOUT_NOTHING;
 }

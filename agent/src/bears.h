@@ -4,10 +4,15 @@
 
 #include <stdbool.h>
 
+#include "layout.h"
+
 /**
- * False: it would not start, or its loader would complain. `directory`: where a relative path starts from; with an empty
- * path the file itself. What cannot be found out counts as true. System calls only: also in a child made by vfork.
+ * Why the agent would not be in the program; `directory`: where a relative path starts from; with an empty path the file
+ * itself. What cannot be found out counts as no reason. System calls only: also in a child made by vfork.
  */
-bool bears_agent(int directory, const char *path);
+enum layout_without agent_lacks(int directory, const char *path);
+
+/** False: with the agent in its environment it would not start, or its loader would complain. */
+static inline bool bears_agent(enum layout_without why) { return why < WITHOUT_OUR_LOADER || why == WITHOUT_TRUST; }
 
 #endif

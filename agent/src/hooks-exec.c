@@ -1,10 +1,11 @@
 /*
  * Hooks on the ways to start a program, only to start it without the agent where it cannot bear it (bears.h), or where its
- * loader will not find the library: another root, another user. Everything is on the stack: a child made by vfork shares
+ * loader will not find the library: another root, another user; and to leave word where the agent will not be in it. Everything is on the stack: a child made by vfork shares
  * its parent's memory.
  */
 #include <alloca.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <spawn.h>
@@ -18,8 +19,10 @@
 #include "bears.h"
 #include "hooks.h"
 #include "real.h"
+#include "strangers.h"
 
 #define PRELOAD "LD_PRELOAD="
+#define ASKED "MEMSURGE_AGENT="
 #define MOST_VARIABLES 65536
 
 extern char **environ;
@@ -111,52 +114,86 @@ static bool search(const char *file, char *path) {
   }
 }
 
-static bool found_bears(const char *file) {
+static enum layout_without found_lacks(const char *file) {
   char path[PATH_MAX];
-  if (strchr(file, '/') != NULL) return bears_agent(AT_FDCWD, file);
-  return !search(file, path) || bears_agent(AT_FDCWD, path);
+  if (strchr(file, '/') != NULL) return agent_lacks(AT_FDCWD, file);
+  return search(file, path) ? agent_lacks(AT_FDCWD, path) : WITHOUT_NOTHING;
 }
 
-static bool must_go(char *const *environment, bool bears) { return preload_of(environment) != NULL && (!bears || !can_be_loaded()); }
-
-static bool is_ours_to_load(char *const *environment) {
+static bool loads_agent(char *const *environment) {
   const char *list = preload_of(environment);
-  return list != NULL && length_of(environment) < MOST_VARIABLES && (strstr(list, "/libmemsurge") != NULL);
+  return list != NULL && strstr(list, "/libmemsurge") != NULL;
 }
 
-/* `chosen` is the environment for a program; `bears` is asked only where the agent is in it. What it makes is on its user's stack. */
-#define CHOOSE_ENVIRONMENT(chosen, environment, bears)                                                                 \
-  char *const *chosen = (is_ours_to_load(environment) && must_go(environment, bears)                                                         \
+static bool asks_for_recording(char *const *environment) {
+  for (; *environment != NULL; environment++) {
+    if (strncmp(*environment, ASKED, sizeof ASKED - 1) == 0) return true;
+  }
+  return false;
+}
+
+static enum layout_without with_environment(char *const *environment, enum layout_without why) {
+  if (why != WITHOUT_NOTHING) return why;
+  if (!can_be_loaded()) return WITHOUT_LIBRARY;
+  return asks_for_recording(environment) ? WITHOUT_NOTHING : WITHOUT_ENVIRONMENT;
+}
+
+static bool must_go(char *const *environment, enum layout_without why) {
+  return !bears_agent(why) && length_of(environment) < MOST_VARIABLES;
+}
+
+/*
+ * `chosen` is the environment for a program, `why` tells why the agent will not be in it; `lacks` is asked only where the
+ * environment loads the agent. What this makes is on its user's stack.
+ */
+#define CHOOSE_ENVIRONMENT(chosen, environment, why, lacks)                                                            \
+  enum layout_without why = loads_agent(environment) ? with_environment(environment, lacks) : WITHOUT_ENVIRONMENT;     \
+  char *const *chosen = (must_go(environment, why)                                                                     \
        ? stripped(environment, alloca((length_of(environment) + 1) * sizeof(char *)), alloca(strlen(preload_of(environment)) + sizeof PRELOAD)) \
        : (environment));
 
+/* An exec that comes back has failed. */
+#define NOTED(why, path, call)                                                                                         \
+  strangers_note_exec(why, path);                                                                                      \
+  int result = call;                                                                                                   \
+  if (why != WITHOUT_NOTHING) {                                                                                        \
+    int failure = errno;                                                                                               \
+    strangers_note_failed_exec();                                                                                      \
+    errno = failure;                                                                                                   \
+  }                                                                                                                    \
+  return result;
+
 EXPORT int execve(const char *path, char *const arguments[], char *const environment[]) {
-  CHOOSE_ENVIRONMENT(chosen, environment, bears_agent(AT_FDCWD, path))
-  return real.execve(path, arguments, chosen);
+  CHOOSE_ENVIRONMENT(chosen, environment, why, agent_lacks(AT_FDCWD, path))
+  NOTED(why, path, real.execve(path, arguments, chosen))
 }
 EXPORT int execv(const char *path, char *const arguments[]) { return execve(path, arguments, environ); }
 EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[]) {
-  CHOOSE_ENVIRONMENT(chosen, environment, found_bears(file))
-  return real.execvpe(file, arguments, chosen);
+  CHOOSE_ENVIRONMENT(chosen, environment, why, found_lacks(file))
+  NOTED(why, file, real.execvpe(file, arguments, chosen))
 }
 EXPORT int execvp(const char *file, char *const arguments[]) { return execvpe(file, arguments, environ); }
 EXPORT int fexecve(int fd, char *const arguments[], char *const environment[]) {
-  CHOOSE_ENVIRONMENT(chosen, environment, bears_agent(fd, ""))
-  return real.fexecve(fd, arguments, chosen);
+  CHOOSE_ENVIRONMENT(chosen, environment, why, agent_lacks(fd, ""))
+  NOTED(why, "", real.fexecve(fd, arguments, chosen))
 }
 EXPORT int execveat(int directory, const char *path, char *const arguments[], char *const environment[], int flags) {
-  CHOOSE_ENVIRONMENT(chosen, environment, bears_agent(directory, path))
-  return real.execveat(directory, path, arguments, chosen, flags);
+  CHOOSE_ENVIRONMENT(chosen, environment, why, agent_lacks(directory, path))
+  NOTED(why, path, real.execveat(directory, path, arguments, chosen, flags))
 }
 EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
                        char *const arguments[], char *const environment[]) {
-  CHOOSE_ENVIRONMENT(chosen, environment, bears_agent(AT_FDCWD, path))
-  return real.posix_spawn(pid, path, actions, attributes, arguments, chosen);
+  CHOOSE_ENVIRONMENT(chosen, environment, why, agent_lacks(AT_FDCWD, path))
+  int failure = real.posix_spawn(pid, path, actions, attributes, arguments, chosen);
+  if (failure == 0) strangers_note_child(why, path);
+  return failure;
 }
 EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_actions_t *actions, const posix_spawnattr_t *attributes,
                         char *const arguments[], char *const environment[]) {
-  CHOOSE_ENVIRONMENT(chosen, environment, found_bears(file))
-  return real.posix_spawnp(pid, file, actions, attributes, arguments, chosen);
+  CHOOSE_ENVIRONMENT(chosen, environment, why, found_lacks(file))
+  int failure = real.posix_spawnp(pid, file, actions, attributes, arguments, chosen);
+  if (failure == 0) strangers_note_child(why, file);
+  return failure;
 }
 
 /* Arguments up to the NULL that ends them, as a list on the caller's stack. */

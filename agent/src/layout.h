@@ -168,6 +168,33 @@ struct layout_sample {
   uint64_t mean_bytes;
 };
 
+/** Why the agent is not in a program that was started. */
+enum layout_without {
+  WITHOUT_NOTHING = 0, /* it is */
+  /** LD_PRELOAD or MEMSURGE_AGENT was taken from its environment. */
+  WITHOUT_ENVIRONMENT,
+  /** It is linked statically. */
+  WITHOUT_LOADER,
+  /** It has another C library, or is of another processor. */
+  WITHOUT_OUR_LOADER,
+  WITHOUT_RIVALS, /* it is built with a sanitizer */
+  /** It is a set-user-id program. */
+  WITHOUT_TRUST,
+  /** The program gave up system calls that a start needs. */
+  WITHOUT_SYSTEM_CALLS,
+  /** The library cannot be opened: another root, another user. */
+  WITHOUT_LIBRARY,
+};
+
+/** A program that was started without the agent. */
+struct layout_stranger {
+  /** Zero-terminated, cut to fit; empty when only its descriptor is known. */
+  char path[248];
+  /** layout_without. */
+  uint32_t why;
+  uint32_t reserved;
+};
+
 /** Why figures are not complete; all 0 in a good recording. */
 struct layout_losses {
   /** Blocks that could not be recorded, and their bytes: the file was full or could not grow. */
@@ -219,7 +246,12 @@ struct layout_header {
   uint64_t pid_namespace;
   /** 1 when the program gave up system calls (seccomp) without which the file cannot grow. */
   _Atomic uint32_t sandboxed;
-  uint32_t reserved;
+  /** Programs that this process started in children without the agent, and the last of them. */
+  _Atomic uint32_t stranger_count;
+  struct layout_stranger stranger;
+  /** Monotonic ns at which the process began to become another program, without the agent; 0: it did not. */
+  _Atomic uint64_t exec_time;
+  struct layout_stranger became;
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");
@@ -228,6 +260,7 @@ _Static_assert(sizeof(struct layout_counters) == 64, "row size");
 _Static_assert(sizeof(struct layout_block) == 32, "row size");
 _Static_assert(sizeof(struct layout_map) == 32, "row size");
 _Static_assert(sizeof(struct layout_sample) == 48, "row size");
+_Static_assert(sizeof(struct layout_stranger) == 256, "row size");
 _Static_assert(sizeof(struct layout_header) <= LAYOUT_PAGE, "header fits its page");
 
 #endif

@@ -84,8 +84,11 @@ export function assemble(facts: RecordingFacts, processes: readonly ProcessInput
     const target = { ...input, builder, process: row, startTime: facts.startTime };
     const programs = [...input.native].sort((a, b) => a.capture.startTime - b.capture.startTime);
     const lives = programs.map((native, i) => {
-      const endTime = programs[i + 1]?.capture.startTime ?? input.endTime;
-      const counted = addNative({ ...target, endTime }, native, resolver);
+      const next = programs[i + 1]?.capture.startTime;
+      const endTime = next ?? input.endTime;
+      // With the next program (exec) the memory of the one before is gone.
+      const residency = next === undefined ? native.residency : undefined;
+      const counted = addNative({ ...target, endTime }, { ...native, residency }, resolver);
       totals.nativeFrames += counted.frames;
       totals.nativeFramesUnresolved += counted.unresolved;
       blindSpots.push(...counted.blindSpots.map(placed(row, facts.startTime)));

@@ -5,6 +5,7 @@ import type { TraceFile } from '../trace/file.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
 import { AGENTS_FOLDER, mostBytes, NATIVE_FOLDER, nativeParts, SYMBOLS_PART, seenParts } from '../trace/part-names.ts';
 import { nativeBlindSpots } from './agent/blind-spots.ts';
+import type { AgentCapture } from './agent/capture.ts';
 import { compactAgentFile } from './agent/compact.ts';
 import { readAgentFile } from './agent/file.ts';
 import { readLooks } from './agent/looks.ts';
@@ -261,6 +262,15 @@ function joined(
     endTime: process.endTime ?? manifest.endTime ?? lastSeen,
     capture,
     native,
-    blindSpots: [...seen.blindSpots, ...native.flatMap(({ capture }) => nativeBlindSpots(capture))],
+    blindSpots: [...seen.blindSpots, ...native.flatMap(({ capture }) => spotsOf(capture, process, manifest))],
   };
+}
+
+/** What a process became without the agent is told once: by the recorder, where that saw it. */
+function spotsOf(capture: AgentCapture, { id }: ManifestProcess, { blindSpots, startTime }: Manifest): RawBlindSpot[] {
+  const { became } = capture;
+  const isSeen = blindSpots.some(
+    (spot) => spot.process === id && spot.effect === 'absent' && (spot.from ?? 0) >= (became?.time ?? 0),
+  );
+  return nativeBlindSpots(isSeen ? { ...capture, became: undefined } : capture, startTime);
 }

@@ -36,6 +36,26 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
     expect(stdout).not.toContain('Nothing was allocated');
   });
 
+  test.each([
+    ['at its start', ['env', '-i', 'sleep', '1']],
+    ['at its start, and ends at once', ['env', '-i', 'true']],
+    ['as a child', ['sh', '-c', 'env -i sleep 1; true']],
+    ['as a child, and ends at once', ['sh', '-c', 'env -i true; true']],
+    ['without what tells it where to record', ['sh', '-c', 'unset MEMSURGE_AGENT; exec sleep 1']],
+    ['without room for its file', ['sh', '-c', 'ulimit -f 0; exec sleep 3']],
+  ])('one that loses it %s', async (_, command) => {
+    const path = await record([], command);
+    const told = await reportOf(path);
+    expect(told.match(/\(\d+\): native memory was not recorded since its exec .*/g), told).toHaveLength(1);
+  });
+
+  test('children that are started without it at once', async () => {
+    const script = 'require("child_process").spawnSync("/bin/true", { env: {} })';
+    const path = await record([], [process.execPath, '-e', script]);
+    const { warnings } = await ask('top', path, '--kind', 'native-heap');
+    expect(warnings.join('\n')).toMatch(/(it started 1 program that is in no native figure|since its exec)/);
+  });
+
   test('one that takes the agent along is told of', async () => {
     const path = await record([], ['sh', '-c', 'sleep 0.3; exec sleep 1']);
     expect((await ask('top', path, '--kind', 'native-heap')).warnings.join()).not.toContain('exec');

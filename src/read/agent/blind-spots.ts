@@ -8,15 +8,25 @@ const HEAP: readonly Kind[] = ['native-heap'];
 
 const count = (value: number, what: string) => `${value} ${plural(value, what)}`;
 
-/** What the agent's figures cannot tell: what it lost, and what contradicts them. */
-export function nativeBlindSpots(capture: AgentCapture): RawBlindSpot[] {
-  const { start, shadowed, sandboxed, losses, sites, mode, samples } = capture;
+/** What the agent's figures cannot tell: what it lost, and what contradicts them. `startTime` of the recording, monotonic ns. */
+export function nativeBlindSpots(capture: AgentCapture, startTime: number): RawBlindSpot[] {
+  const { start, shadowed, sandboxed, strangers, became, losses, sites, mode, samples } = capture;
   const spots: RawBlindSpot[] = [];
   const say = (kinds: readonly Kind[], effect: RawBlindSpot['effect'], text: string) =>
     spots.push(always(effect, kinds, text));
   if (shadowed) {
     const what = 'its native heap was not recorded, but for what the allocator itself maps';
     say(HEAP, 'absent', `another allocator comes before ours (static or first in LD_PRELOAD): ${what}`);
+  }
+  if (became !== undefined) {
+    const when = `${((became.time - startTime) / 1e9).toFixed(2)} s`;
+    const text = `native memory was not recorded since its exec${became.path === '' ? '' : ` of ${became.path}`} at ${when}: ${became.why}`;
+    spots.push({ ...always('absent', NATIVE, text), from: became.time });
+  }
+  if (strangers.count > 0) {
+    const { path, why } = strangers.last;
+    const programs = `${count(strangers.count, 'program')} that ${plural(strangers.count, 'is', 'are')} in no native figure`;
+    say(NATIVE, 'note', `it started ${programs}; the last was ${path}: ${why}`);
   }
   if (losses.droppedCount > 0) {
     const what = `${count(losses.droppedCount, 'block')} of ${count(losses.droppedBytes, 'byte')}`;

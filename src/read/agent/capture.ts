@@ -2,6 +2,14 @@ import type { NativeModule } from '../../symbols/code.ts';
 import type { RawStacks } from '../nettrace/capture.ts';
 
 /** What the agent's file holds, before names. Times are CLOCK_MONOTONIC ns, sizes bytes as the program asked for them. */
+/** A program that was started without the agent. */
+export interface Stranger {
+  /** Empty when it is not known. */
+  readonly path: string;
+  /** Why the agent is not in it. */
+  readonly why: string;
+}
+
 export interface AgentCapture {
   readonly pid: number;
   readonly parentPid: number;
@@ -21,6 +29,10 @@ export interface AgentCapture {
   readonly shadowed: boolean;
   /** The program gave up system calls without which the agent's file cannot grow. */
   readonly sandboxed: boolean;
+  /** Programs that it started in children without the agent: how many, and the last. */
+  readonly strangers: { readonly count: number; readonly last: Stranger };
+  /** What it became without the agent (exec), and when, monotonic ns; undefined: it did not. */
+  readonly became: (Stranger & { readonly time: number }) | undefined;
   readonly losses: AgentLosses;
   readonly threads: readonly AgentThread[];
   /** The ELF images that stacks led into. */

@@ -5,7 +5,15 @@ import { ordered, timeOrder } from '../../trace/order.ts';
 import { NONE } from '../../trace/tables.ts';
 import { u64At, utf8, viewOf } from '../nettrace/bytes.ts';
 import type { RawStacks } from '../nettrace/capture.ts';
-import type { AgentBlocks, AgentCapture, AgentLosses, AgentSamples, AgentSites, AgentThread } from './capture.ts';
+import type {
+  AgentBlocks,
+  AgentCapture,
+  AgentLosses,
+  AgentSamples,
+  AgentSites,
+  AgentThread,
+  Stranger,
+} from './capture.ts';
 import {
   BLOCK,
   COUNTERS,
@@ -29,9 +37,11 @@ import {
   STACK_BROKEN,
   STACK_TRUNCATED,
   STARTS,
+  STRANGER,
   THREAD,
   THREAD_ROOT,
   VERSION,
+  WITHOUT,
 } from './layout.ts';
 
 /** Rows [0, length) of a section; row i is at `from + i × row bytes`. */
@@ -73,6 +83,8 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
     commandLine: text(bytes, HEADER.commandLine, HEADER.commandLineBytes),
     shadowed: view.getUint32(HEADER.shadowed, true) !== 0,
     sandboxed: view.getUint32(HEADER.sandboxed, true) !== 0,
+    strangers: { count: view.getUint32(HEADER.strangerCount, true), last: readStranger(file, HEADER.stranger) },
+    became: readBecame(file),
     losses: readLosses(view),
     threads,
     modules: readModules(file),
@@ -113,6 +125,16 @@ function openBytes(bytes: Uint8Array): AgentBytes {
 function text(bytes: Uint8Array, from: number, length: number): string {
   const zero = bytes.subarray(from, from + length).indexOf(0);
   return utf8(bytes, from, from + (zero < 0 ? length : zero));
+}
+
+function readStranger({ bytes, view }: AgentBytes, at: number): Stranger {
+  const why = WITHOUT[view.getUint32(at + STRANGER.why, true)] ?? 'the agent is not in it';
+  return { path: text(bytes, at + STRANGER.path, STRANGER.pathBytes), why };
+}
+
+function readBecame(file: AgentBytes): AgentCapture['became'] {
+  const time = u64At(file.view, HEADER.execTime);
+  return time === 0 ? undefined : { ...readStranger(file, HEADER.became), time };
 }
 
 function readLosses(view: DataView): AgentLosses {

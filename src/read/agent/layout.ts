@@ -62,7 +62,24 @@ export const HEADER = {
   beforeBytes: 1952,
   pidNamespace: 1960,
   sandboxed: 1968,
+  strangerCount: 1972,
+  stranger: 1976,
+  execTime: 2232,
+  became: 2240,
 } as const;
+
+export const STRANGER = { path: 0, pathBytes: 248, why: 248 } as const;
+/** By layout_without: why the agent is not in a program. */
+export const WITHOUT = [
+  undefined,
+  'it was started without the environment that loads the agent',
+  'it is linked statically',
+  'it is linked with another C library, or not an x64 program',
+  'it is built with a sanitizer, which wants to be alone',
+  'it is a set-user-id program, into which nothing can be preloaded',
+  'it gave up system calls (seccomp) that a recording needs',
+  "the agent's library cannot be opened where it was started",
+] as const;
 
 export const SECTION_ENTRY_BYTES = 24;
 

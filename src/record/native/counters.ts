@@ -1,4 +1,4 @@
-import { closeSync, readSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, readSync, writeSync } from 'node:fs';
 import { compactOpenAgentFile } from '../../read/agent/compact.ts';
 import {
   COUNTERS,
@@ -37,6 +37,8 @@ export interface AgentCounters {
   readonly isFound: boolean;
   /** It was loaded into a running process, and has a thread there that ends it; a preloaded one ends with its process. */
   readonly attached: boolean;
+  /** Of the agent's file. */
+  readonly inode: number;
   /** Monotonic ns. */
   readonly startTime: number;
   readonly executable: string;
@@ -136,6 +138,7 @@ export function openAgentCounters(
     parentPid,
     isFound: found !== undefined,
     attached: header.readUInt32LE(HEADER.start) === START_ATTACH,
+    inode: fstatSync(file).ino,
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
     commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),

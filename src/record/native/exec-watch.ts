@@ -15,40 +15,68 @@ interface LostAgent {
 
 /** Watches processes that have an agent for having become another program without it. */
 export interface ExecWatch {
-  /** The agent of `pid` has begun. */
-  begun(pid: number): void;
+  /** The agent of `pid` has begun: it has the file with this inode mapped. */
+  begun(pid: number, inode: number): void;
   /** Those that lost their agent since the call before. */
   look(now: number): LostAgent[];
 }
 
+/** How long the agent may take to begin in the next program, ms: it begins with the first allocation. */
+const PATIENCE = 1_000;
+
+interface Watched {
+  /** The program in which the agent's file was seen; undefined: the process may have become another one before that. */
+  image: string | undefined;
+  readonly inode: number;
+  /** Monotonic ns at which it was seen to be another one. */
+  changed: number | undefined;
+}
+
 export function watchForExec(): ExecWatch {
-  const watched = new Map<number, { image: string; changed: number | undefined }>();
+  const watched = new Map<number, Watched>();
+
+  function isUnchanged(pid: number, one: Watched, image: string): boolean {
+    if (one.image === undefined && hasMapped(pid, one.inode)) one.image = image;
+    return one.image === image;
+  }
+
+  /** Undefined: that cannot be told yet, or the agent is about to begin. */
+  function whyLost(pid: number, changed: number, now: number): string | undefined {
+    const lacks = lacksAgent(pid);
+    const isLate = lacks === false && now - changed > PATIENCE * 1e6;
+    return lacks || isLate ? whyWithoutAgent(pid) : undefined;
+  }
+
   return {
-    begun(pid) {
-      const image = imageOf(pid);
-      if (image !== undefined) watched.set(pid, { image, changed: undefined });
+    begun(pid, inode) {
+      watched.set(pid, { image: undefined, inode, changed: undefined });
     },
     look(now) {
       const lost: LostAgent[] = [];
       for (const [pid, one] of watched) {
         const image = imageOf(pid);
         if (image === undefined) watched.delete(pid);
-        if (image === undefined || image === one.image) continue;
+        if (image === undefined || isUnchanged(pid, one, image)) continue;
         one.changed ??= now;
-        const isLost = lacksAgent(pid);
-        if (isLost === undefined) continue;
-        const facts = describeProcess(pid);
-        if (isLost && facts !== undefined) {
-          const { parentPid, arguments: args } = facts;
-          const why = whyWithoutAgent(pid);
-          lost.push({ pid, parentPid, since: one.changed, name: programOf(args), commandLine: commandLine(args), why });
-        }
-        // A program that has it becomes known by its file; one that has not can become another one again.
-        watched.set(pid, { image, changed: undefined });
+        const why = whyLost(pid, one.changed, now);
+        const facts = why === undefined ? undefined : describeProcess(pid);
+        if (why === undefined || facts === undefined) continue;
+        const { parentPid, arguments: args } = facts;
+        lost.push({ pid, parentPid, since: one.changed, name: programOf(args), commandLine: commandLine(args), why });
+        // It can become another one again.
+        watched.set(pid, { ...one, image, changed: undefined });
       }
       return lost;
     },
   };
+}
+
+function hasMapped(pid: number, inode: number): boolean {
+  try {
+    return readProc(pid, 'maps').includes(` ${inode} `);
+  } catch {
+    return false;
+  }
 }
 
 /** proc_pid_stat(5), counted from the state: where code, stack and arguments begin. An exec lays them out anew. */

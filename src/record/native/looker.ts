@@ -232,7 +232,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     if (!counters.isFound) process.endTime ??= monotonicNow();
     process.native.push(`${NATIVE_FOLDER}/${name}`);
     if (counters.isFound) {
-      execs.begun(counters.pid);
+      execs.begun(counters.pid, counters.inode);
       process.diagnosticsOff = diagnosticsOff(counters.pid);
     }
     void folder.save();

@@ -12,15 +12,19 @@ const NO_LOSSES: AgentLosses = {
 };
 
 const spotsOf = (losses: Partial<AgentLosses>, rest: Partial<AgentCapture> = {}) =>
-  nativeBlindSpots({
-    mode: 'exact',
-    start: 'preload',
-    shadowed: false,
-    losses: { ...NO_LOSSES, ...losses },
-    sites: { length: 10, broken: 0 },
-    samples: { meanBytes: new Float64Array(0) },
-    ...rest,
-  } as AgentCapture).map(({ effect, text }) => [effect, text]);
+  nativeBlindSpots(
+    {
+      mode: 'exact',
+      start: 'preload',
+      shadowed: false,
+      strangers: { count: 0, last: { path: '', why: '' } },
+      losses: { ...NO_LOSSES, ...losses },
+      sites: { length: 10, broken: 0 },
+      samples: { meanBytes: new Float64Array(0) },
+      ...rest,
+    } as AgentCapture,
+    1e9,
+  ).map(({ effect, text }) => [effect, text]);
 
 test('whatever the agent counted against its own figures is said, and makes them inexact', () => {
   expect(spotsOf({})).toEqual([]);
@@ -36,4 +40,14 @@ test('blocks from before the agent are released without harm to its figures', ()
 
 test('an allocator before ours leaves the native heap unrecorded', () => {
   expect(spotsOf({}, { shadowed: true })).toEqual([['absent', expect.stringContaining('another allocator')]]);
+});
+
+test('what it became, or started, without the agent', () => {
+  const stranger = { path: '/bin/other', why: 'it is linked statically' };
+  expect(spotsOf({}, { became: { ...stranger, time: 3.5e9 } })).toEqual([
+    ['absent', 'native memory was not recorded since its exec of /bin/other at 2.50 s: it is linked statically'],
+  ]);
+  expect(spotsOf({}, { strangers: { count: 2, last: stranger } })).toEqual([
+    ['note', 'it started 2 programs that are in no native figure; the last was /bin/other: it is linked statically'],
+  ]);
 });
