@@ -101,23 +101,24 @@ static void end(void) {
   atomic_store(&phase, PHASE_IDLE);
 }
 
+EXPORT int memsurge_attach_stop(void) {
+  if (phase_pid != own_pid() || !change(PHASE_RECORDING)) return ATTACH_IDLE;
+  control_stop();
+  end();
+  return ATTACH_DONE;
+}
+
 EXPORT int memsurge_attach_start(const char *config) {
   int32_t pid = own_pid();
   if (phase_pid != pid) {
     phase_pid = pid;
     atomic_store(&phase, PHASE_IDLE);
   }
+  if (atomic_load(&phase) == PHASE_RECORDING && control_may_be_replaced()) memsurge_attach_stop();
   if (!change(PHASE_IDLE)) return ATTACH_RECORDING;
   enum attach_result result = start(config);
   atomic_store(&phase, result == ATTACH_DONE ? PHASE_RECORDING : PHASE_IDLE);
   return result;
-}
-
-EXPORT int memsurge_attach_stop(void) {
-  if (phase_pid != own_pid() || !change(PHASE_RECORDING)) return ATTACH_IDLE;
-  control_stop();
-  end();
-  return ATTACH_DONE;
 }
 
 bool attach_end_by_control(void) {

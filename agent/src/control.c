@@ -15,8 +15,10 @@
 #include "store.h"
 
 #define POLL_NS 20000000
-/* The recorder looks at the counters ten times a second, seconds apart at worst: one that has not for so long was killed. */
+/* A recorder whose heart has not beaten for so long was killed. */
 #define ABANDONED_NS ((uint64_t)30 * 1000000000)
+/* So long is enough for one that comes in its place. */
+#define REPLACED_NS ((uint64_t)5 * 1000000000)
 /* It uses a few KiB; but the program's own thread-local variables come out of the stack too. */
 #define STACK_BYTES (256 << 10)
 
@@ -33,27 +35,29 @@ static bool wait_for_quit(void) {
   return SYSTEM_CALL4(SYS_futex, &quit, FUTEX_WAIT_PRIVATE, 0, &timeout) != -EPERM_RESULT;
 }
 
-/* The recorder's number of its last look, and when it was seen to change. */
-struct looks {
-  uint32_t tick;
-  uint64_t since;
-};
+/* The recorder's last heartbeat, and when it was seen to change. */
+static uint32_t heartbeat;
+static _Atomic uint64_t beaten_at;
 
-static bool is_abandoned(struct looks *looks) {
-  uint32_t tick = atomic_load(&store.header->tick);
-  uint64_t now = monotonic_ns();
-  if (looks->since == 0 || looks->tick != tick) *looks = (struct looks){.tick = tick, .since = now};
-  return now - looks->since > ABANDONED_NS;
+static void listen(void) {
+  uint32_t now = atomic_load(&store.header->heartbeat);
+  if (now == heartbeat) return;
+  heartbeat = now;
+  atomic_store(&beaten_at, monotonic_ns());
 }
+
+static uint64_t silence_ns(void) { return monotonic_ns() - atomic_load(&beaten_at); }
+
+bool control_may_be_replaced(void) { return silence_ns() > REPLACED_NS; }
 
 static void *run(void *unused) {
   SYSTEM_CALL3(SYS_prctl, PR_SET_NAME, "memsurge", 0);
-  struct looks looks = {0};
   bool can_wait = true;
   while (atomic_load(&quit) == 0) {
     got_refresh();
+    listen();
     bool is_over = !can_wait || atomic_load(&store.header->stop) != 0 || atomic_load(&store.header->state) == STATE_STOPPED;
-    if ((is_over || is_abandoned(&looks)) && attach_end_by_control()) {
+    if ((is_over || silence_ns() > ABANDONED_NS) && attach_end_by_control()) {
       pthread_detach(pthread_self());
       break;
     }
@@ -76,6 +80,8 @@ bool control_start(void) {
   sigset_t all, before;
   sigfillset(&all);
   atomic_store(&quit, 0);
+  heartbeat = 0;
+  atomic_store(&beaten_at, monotonic_ns());
   pthread_sigmask(SIG_SETMASK, &all, &before);
   bool started = create(STACK_BYTES) || create(0);
   pthread_sigmask(SIG_SETMASK, &before, NULL);

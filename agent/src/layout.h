@@ -252,6 +252,9 @@ struct layout_header {
   /** Monotonic ns at which the process began to become another program, without the agent; 0: it did not. */
   _Atomic uint64_t exec_time;
   struct layout_stranger became;
+  /** Attached: the recorder changes it ten times a second, while it lives. */
+  _Atomic uint32_t heartbeat;
+  uint32_t reserved;
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");

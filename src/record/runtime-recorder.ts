@@ -89,6 +89,7 @@ export async function recordRuntime(
     // Not awaited: the runtime waits for us.
     void folder.save();
   } catch (error) {
+    for (const { stream } of sessions) stream.destroy();
     release(0);
     throw error;
   } finally {

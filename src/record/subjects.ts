@@ -67,7 +67,15 @@ export async function dotnetSubject(pid: number, options: NativeOptions): Promis
         { pid, parentPid: facts?.parentPid ?? 0, commandLine: commandLine(command), info },
         { compiledBefore: true, onChunk },
       );
-      if (native && looker) looker.attached(pid, await attachToDotnet(pid, connect, native, looker.path));
+      if (native && looker) {
+        try {
+          looker.attached(pid, await attachToDotnet(pid, connect, native, looker.path));
+        } catch (error) {
+          // A runtime whose events nobody reads waits for that, at its end for ever.
+          await runtime.stop(STOP_TIMEOUT);
+          throw error;
+        }
+      }
       return {
         process: runtime.process,
         sampled: runtime.sampled,

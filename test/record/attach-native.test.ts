@@ -6,7 +6,7 @@ import type { Row } from '../../src/query/rows.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
-import { nativeSamplePath, whyNoNativeSamples } from '../support/samples.ts';
+import { nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 import { AS_NOBODY, nobodyMayUse, OWN_TMP, processesWith, whyNoNamespaces } from './support.ts';
 
 const MiB = 1024 * 1024;
@@ -67,6 +67,8 @@ function slotsToAgent(pid: number): number {
   closeSync(memory);
   return slots;
 }
+
+const processMaps = (pid: number) => readFileSync(`/proc/${pid}/maps`, 'latin1');
 
 const rowOf = (rows: readonly Row[], name: string) => rows.find((row) => row.name === name);
 
@@ -196,6 +198,38 @@ describe.skipIf(withoutNative)('a recorder that is killed while it records', () 
     expect((await next.finished).status).toBe(0);
     const { rows } = await ask('top', next.output, '--kind', 'native-heap', '--by', 'function');
     expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
+  });
+});
+
+describe.skipIf(withoutNative)('a second recorder', () => {
+  test('takes the place of one that was killed', async () => {
+    const target = await waiting();
+    const killed = await attaching(String(target.pid), '--native', 'exact');
+    await until(() => slotsToAgent(target.pid) > 0);
+    killed.child.kill('SIGKILL');
+    await killed.finished;
+    const again = () => memsurge('attach', String(target.pid), '--duration', '100ms', '-o', fresh());
+    expect(await again()).toMatchObject({ status: 2, stderr: expect.stringContaining('makes room after 5 s') });
+    await until(async () => (await again()).status === 0);
+    target.tell();
+    target.tell();
+    expect(await target.finished).toMatchObject({ status: 7, stderr: '' });
+  });
+
+  test('of a .NET program is refused, and leaves it and the first one as they were', async () => {
+    const { child, finished, output } = start(samplePath('story2'), ['--wait-for-enter', '--delay', '5']);
+    running.push(child);
+    await until(() => output().includes('waits for Enter'));
+    const first = await attaching(String(child.pid), '--native', 'exact');
+    await until(() => processMaps(child.pid!).includes('.agent'));
+    const { status, stderr } = await memsurge('attach', String(child.pid), '--native', 'sampled', '-o', fresh());
+    expect([status, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^memsurge: [^\n]* it is being recorded already [^\n]*\n$/),
+    ]);
+    child.stdin?.write('\n');
+    expect(await finished).toMatchObject({ status: 0, stdout: expect.stringContaining('3488 MiB leaked') });
+    expect((await first.finished).status).toBe(0);
   });
 });
 

@@ -66,6 +66,7 @@ export const HEADER = {
   stranger: 1976,
   execTime: 2232,
   became: 2240,
+  heartbeat: 2496,
 } as const;
 
 export const STRANGER = { path: 0, pathBytes: 248, why: 248 } as const;

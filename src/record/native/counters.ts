@@ -53,6 +53,8 @@ export interface AgentCounters {
   residency(now: number): Residency | undefined;
   /** The agent has ended its recording. */
   readonly stopped: boolean;
+  /** Tells the agent that its recorder lives: an attached one ends by itself when it does not hear of it for 30 s. */
+  beat(): void;
   /** Asks the agent to stop. */
   askToStop(): void;
   /** The whole file without its holes, even when its folder is gone. */
@@ -97,6 +99,7 @@ export function openAgentCounters(
   const found = find(inside);
   const { pid, parentPid } = found ?? inside;
   let tick = header.readUInt32LE(HEADER.tick);
+  let beats = 0;
   /** Of the process's pages: opened when they are first looked at, null when they cannot be. */
   let pagemap: number | null | undefined;
   /** Per site: allocated bytes, count, freed bytes, count of the look before. */
@@ -185,6 +188,7 @@ export function openAgentCounters(
       const rows = section(mode === 'exact' ? 'blocks' : 'samples');
       return measureResidency(file, pagemap, mode, rows, { time: now, tick });
     },
+    beat: () => writeNumber(HEADER.heartbeat, ++beats),
     askToStop: () => writeNumber(HEADER.stop, 1),
     whole: () => compactOpenAgentFile(file),
     close() {

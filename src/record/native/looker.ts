@@ -90,6 +90,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     const start = monotonicNow();
     findAgents();
     leaveEnded();
+    for (const { counters } of agents.values()) if (counters.attached) counters.beat();
     findLost(start);
     if (start >= nextLook) nextLook = start + costOf(() => lookAtDue(start)) / BUSY_SHARE;
     searchBlind(start);

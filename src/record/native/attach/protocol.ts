@@ -13,7 +13,7 @@ const HRESULT = 0xa04d0000;
 export const ATTACH_DONE = 0;
 export const ATTACH_IDLE = 2;
 const PROBLEMS: Record<number, string> = {
-  1: 'it is being recorded already',
+  1: 'it is being recorded already (a recorder that was killed makes room after 5 s)',
   3: 'it could not read its configuration',
   4: 'it could not make its file',
   5: 'it could not start a thread',
