@@ -1,7 +1,16 @@
 import { defineConfig } from 'vitest/config';
 import config from './vitest.config.ts';
 
-/** What takes minutes: long loops, fine grids, fuzzing. `npm run test:long`, after `npm test` has built what they need. */
+/** Of the suite, those files that leave variants out there. */
+const WITH_ALL_VARIANTS = ['record/guardian', 'stories/story1', 'symbols/native/lines', 'viewer/explore'];
+
+/** What takes minutes: long loops, fine grids, all variants, fuzzing. `npm run test:long`, after `npm test` has built what they need. */
 export default defineConfig({
-  test: { ...config.test, include: ['test/**/*.long.test.ts'], exclude: [], testTimeout: 3_600_000 },
+  test: {
+    ...config.test,
+    include: ['test/**/*.long.test.ts', ...WITH_ALL_VARIANTS.map((name) => `test/${name}.test.ts`)],
+    exclude: [],
+    env: { MEMSURGE_LONG: '1' },
+    testTimeout: 3_600_000,
+  },
 });

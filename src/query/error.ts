@@ -7,6 +7,8 @@ const OUTSIDE = 0.05;
 
 /** From this shape on the gamma distribution is taken as normal. */
 const NORMAL_SHAPE = 200;
+/** Of so few objects missing on average, none is missing 95 times of 100: −ln(1 − OUTSIDE). */
+const NONE_MISSING = -Math.log(1 - OUTSIDE);
 /** How near the half-width is found, as a part of itself. */
 const TOLERANCE = 5e-4;
 
@@ -28,7 +30,8 @@ export interface Estimate {
  * counts Fay, Feuer, Confidence intervals for directly standardized rates, Statistics in Medicine 16, 1997), with one
  * sample more for the upper limit, and halfway between both for counts that are whole numbers (mid-p: Fay, Kim,
  * Biometrical Journal 59, 2017). Where objects were likely to be seen, one sample more is only as much as is unseen of one,
- * and half an object is added to either side, since whole objects are missing. From 200 unseen samples on the interval is
+ * and half an object is added to either side, since whole objects are missing; where it is likely that none is, what was
+ * seen is all. From 200 unseen samples on the interval is
  * normal: 1.96 · √variance.
  *
  * Undefined when the estimate is exact, its error is not known (`variance` NaN), or it is zero.
@@ -40,6 +43,7 @@ export function relativeError({ value, variance, unseen, rows }: Estimate): numb
   if (unseen === Number.POSITIVE_INFINITY) return normal;
   const shape = (unseen * unseen) / variance;
   if (shape > NORMAL_SHAPE) return normal;
+  if (shape < NONE_MISSING) return unseen / value;
 
   const scale = variance / unseen;
   const unseenOfOne = Math.min(1, Math.max(unseen / value, shape / rows));

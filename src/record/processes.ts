@@ -30,13 +30,22 @@ export async function listDotnetProcesses(): Promise<DotnetProcess[]> {
   return found.filter((one) => one !== undefined).sort((a, b) => a.pid - b.pid);
 }
 
+/** PID_MAX_LIMIT of a 64-bit Linux (proc_sys_kernel(5)). */
+const HIGHEST_PID = 2 ** 22;
+/** Of processes with a name, when one must be chosen. */
+const MOST_LISTED = 20;
+
 /**
  * The pid of `target`: a number, or the name of a process: as {@link listDotnetProcesses} gives it, or that of its program.
  * A whole name goes before a part of one, and of parts those of .NET processes go first.
  * @throws TraceError when none or several fit.
  */
 export async function findTarget(target: string): Promise<number> {
-  if (/^\d+$/.test(target)) return Number(target);
+  if (target.trim() === '') throw new TraceError('which process? Give its pid, or a part of its name');
+  if (/^\d+$/.test(target)) {
+    if (Number(target) > HIGHEST_PID) throw new TraceError(`there is no process ${target}`);
+    return Number(target);
+  }
   const dotnet = await listDotnetProcesses();
   const native = listOthers(new Set(dotnet.map(({ pid }) => pid)));
   const wanted = target.toLowerCase();
@@ -48,7 +57,11 @@ export async function findTarget(target: string): Promise<number> {
     throw new TraceError(`no process is called "${target}"; "memsurge ps" lists those of .NET that run`);
   }
   if (fitting.length > 1) {
-    const list = fitting.map((one) => `  ${one.pid}  ${one.name}  ${one.commandLine}`).join('\n');
+    const list = fitting
+      .slice(0, MOST_LISTED)
+      .map((one) => `  ${one.pid}  ${one.name}  ${one.commandLine}`)
+      .concat(fitting.length > MOST_LISTED ? [`  and ${fitting.length - MOST_LISTED} more`] : [])
+      .join('\n');
     throw new TraceError(`${fitting.length} processes are called "${target}", choose one by its pid:\n${list}`);
   }
   return fitting[0].pid;

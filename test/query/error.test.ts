@@ -125,3 +125,14 @@ test('events without object sizes give no error and say so', () => {
   expect(accuracy).toBe('unknown');
   expect(warnings.join()).toMatch(/no object sizes/);
 });
+
+test('an object that was seen for sure has no error to speak of', () => {
+  const size = 2 ** 20;
+  const count = 1 / -Math.expm1(-size / 65536);
+  const part = 1 - 1 / count;
+  for (const rows of [1, 10]) {
+    const value = rows * size * count;
+    const error = relativeError({ value, variance: rows * part * (size * count) ** 2, unseen: part * value, rows });
+    expect(error).toBeLessThan(1e-6);
+  }
+});

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
+import { isLong } from '../support/long.ts';
 import { type Finished, scratchFolder, start, until } from '../support/memsurge.ts';
 import { samplePath } from '../support/samples.ts';
 import { processesWith, streamsOf, untilRecorded, whyNoNamespaces } from './support.ts';
@@ -61,7 +62,7 @@ const spawner = samplePath('spawner');
 
 describe('the recorder is killed', { timeout: 300_000 }, () => {
   test('at any moment of its own start: the program either never started or ends as it should', async () => {
-    for (let moment = 1; moment <= 241; moment += 12) {
+    for (let moment = 1; moment <= 241; moment += isLong ? 4 : 24) {
       const { stdout, temporary } = await killRecorder(-moment, [spawner]);
       expect(['', 'child done\nparent done\n'], `killed after ${moment} ms`).toContain(stdout);
       await nothingLeft(temporary);
@@ -71,7 +72,7 @@ describe('the recorder is killed', { timeout: 300_000 }, () => {
   test('while the program and its child start: both end as they should', async () => {
     let ended = 0;
     // On a busy machine it takes longer until both have started.
-    for (let moment = 0; moment <= 200 || ended <= 10; moment += 8) {
+    for (let moment = 0; moment <= 200 || ended <= (isLong ? 10 : 3); moment += isLong ? 8 : 25) {
       const script = `${spawner}; echo code $?`;
       const [direct, shell] = await Promise.all([
         killRecorder(moment, [spawner]),

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { dotnetTrace } from '../support/judges.ts';
+import { isLong } from '../support/long.ts';
 import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { FRAMEWORKS, samplePath } from '../support/samples.ts';
 
@@ -17,11 +18,12 @@ const ALLOCATING_LINE =
 
 /** Every step of the story on one trace; `seen` is the part of the 30 attachments that the trace must hold at least. */
 async function tellsTheStory(trace: string, seen = 1): Promise<void> {
-  const heaps = await ask('top', trace, '--by', 'heap');
-  expect(heaps.rows[0].name).toBe('loh');
-  expect(heaps.rows[0].share).toBeGreaterThan(0.95);
-  expect(heaps.total.bytes).toBeGreaterThan(seen * ATTACHMENTS_BYTES);
-  expect(heaps.total.bytes).toBeLessThan(1.05 * ATTACHMENTS_BYTES);
+  // What the other threads allocate meanwhile depends on how long it takes.
+  const [largest] = (await ask('top', trace, '--by', 'heap')).rows;
+  expect(largest.name).toBe('loh');
+  expect(largest.share).toBeGreaterThan(0.9);
+  expect(largest.bytes).toBeGreaterThan(0.95 * seen * ATTACHMENTS_BYTES);
+  expect(largest.bytes).toBeLessThan(1.05 * ATTACHMENTS_BYTES);
 
   const types = await ask('top', trace, '--by', 'type');
   expect(types.rows[0].name).toBe('System.Byte[]');
@@ -72,11 +74,14 @@ describe.each(FRAMEWORKS)('story 1 on %s', (framework) => {
     await tellsTheStory(trace, 0.5);
   });
 
-  test('is told by a .nettrace that dotnet-trace made', async () => {
-    const trace = join(folder, `${framework}.nettrace`);
-    await dotnetTrace('gc-verbose', trace, samplePath('story1', framework));
-    await tellsTheStory(trace);
-  });
+  test.runIf(isLong || ['net8.0', 'net11.0'].includes(framework))(
+    'is told by a .nettrace that dotnet-trace made',
+    async () => {
+      const trace = join(folder, `${framework}.nettrace`);
+      await dotnetTrace('gc-verbose', trace, samplePath('story1', framework));
+      await tellsTheStory(trace);
+    },
+  );
 });
 
 test('Ctrl-C stops an attached recording, keeps it, and leaves the program alone', async () => {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { formatBytes } from '../../src/wording/figures.ts';
+import { isLong } from '../support/long.ts';
 import { ask, scratchFolder } from '../support/memsurge.ts';
 import { makeSmallSolution } from '../support/small-solution.ts';
 import { filterRow, openTab, picture, savedRows, settled, shown, shownOf, useBrowser } from './browser.ts';
@@ -12,8 +13,8 @@ const visit = useBrowser();
 
 /** Programs nobody here wrote: what they allocate is not known, but all panes must say the same of it. */
 describe.each([
-  ['dotnet build', recordDotnetBuild],
-  ['a compile by g++', recordCompile],
+  ['dotnet build', recordDotnetBuild] as const,
+  ...(isLong ? [['a compile by g++', recordCompile] as const] : []),
 ])('the page of %s', (name, recordIt) => {
   let trace: string;
   let url: string;

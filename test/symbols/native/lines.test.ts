@@ -1,6 +1,7 @@
 import { copyFileSync, mkdirSync, renameSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { isLong } from '../../support/long.ts';
 import { scratchFolder } from '../../support/memsurge.ts';
 import { answerOf, buildProgram, open, SOURCES, shortFrames, tool, truthOf } from './programs.ts';
 
@@ -11,25 +12,28 @@ const clang = ['clang++', ...Array.from({ length: 10 }, (_, i) => `clang++-${i +
   return answerOf(command, ['--version']) !== '';
 });
 
-const VARIANTS: Record<string, { compiler?: string; options: string[] }> = {
+type Variants = Record<string, { compiler?: string; options: string[] }>;
+
+const MORE_VARIANTS: Variants = {
   'DWARF 2': { options: ['-O2', '-gdwarf-2'] },
-  'DWARF 2, strict': { options: ['-O2', '-gdwarf-2', '-gstrict-dwarf'] },
   'DWARF 3': { options: ['-O2', '-gdwarf-3'] },
-  'DWARF 4': { options: ['-O2', '-gdwarf-4'] },
   'DWARF 4, types apart': { options: ['-O2', '-gdwarf-4', '-fdebug-types-section'] },
   'DWARF 5': { options: ['-O2', '-gdwarf-5'] },
-  'DWARF 5, types apart': { options: ['-O2', '-gdwarf-5', '-fdebug-types-section'] },
   '64-bit DWARF': { options: ['-O2', '-g', '-gdwarf64'] },
   'without optimisation': { options: ['-O0', '-g'] },
+  ...(clang && { 'clang, DWARF 4': { compiler: clang, options: ['-O2', '-gdwarf-4'] } }),
+};
+const VARIANTS: Variants = {
+  ...(isLong && MORE_VARIANTS),
+  'DWARF 2, strict': { options: ['-O2', '-gdwarf-2', '-gstrict-dwarf'] },
+  'DWARF 4': { options: ['-O2', '-gdwarf-4'] },
+  'DWARF 5, types apart': { options: ['-O2', '-gdwarf-5', '-fdebug-types-section'] },
   'packed sections': { options: ['-O2', '-g', '-gz'] },
   'at a fixed address': { options: ['-O2', '-g', '-no-pie', '-fno-pie'] },
   'dropped functions': { options: ['-O2', '-g', '-ffunction-sections', '-Wl,--gc-sections'] },
   'link-time optimisation': { options: ['-O2', '-g', '-flto'] },
   'split DWARF': { options: ['-O2', '-g', '-gsplit-dwarf'] },
-  ...(clang && {
-    'clang, DWARF 4': { compiler: clang, options: ['-O2', '-gdwarf-4'] },
-    'clang, DWARF 5': { compiler: clang, options: ['-O2', '-gdwarf-5'] },
-  }),
+  ...(clang && { 'clang, DWARF 5': { compiler: clang, options: ['-O2', '-gdwarf-5'] } }),
 };
 
 describe('the line of each call is the one the program says', () => {
