@@ -74,14 +74,12 @@ describe.each(FRAMEWORKS)('story 1 on %s', (framework) => {
     await tellsTheStory(trace, 0.5);
   });
 
-  test.runIf(isLong || ['net8.0', 'net11.0'].includes(framework))(
-    'is told by a .nettrace that dotnet-trace made',
-    async () => {
-      const trace = join(folder, `${framework}.nettrace`);
-      await dotnetTrace('gc-verbose', trace, samplePath('story1', framework));
-      await tellsTheStory(trace);
-    },
-  );
+  if (!isLong && !['net8.0', 'net11.0'].includes(framework)) return;
+  test('is told by a .nettrace that dotnet-trace made', async () => {
+    const trace = join(folder, `${framework}.nettrace`);
+    await dotnetTrace('gc-verbose', trace, samplePath('story1', framework));
+    await tellsTheStory(trace);
+  });
 });
 
 test('Ctrl-C stops an attached recording, keeps it, and leaves the program alone', async () => {
