@@ -10,6 +10,9 @@ import { TRACE_FILE_VERSION } from './part-names.ts';
 const Time = v.pipe(v.number(), v.finite(), v.minValue(0));
 const Pid = v.pipe(v.number(), v.integer(), v.minValue(0));
 
+/** Twice what a recorder keeps of processes that have ended (`RETENTION` of src/record/retention.ts). */
+const MOST_PROCESSES = 20_000;
+
 const ManifestProcessSchema = v.object({
   /** Names the parts of this process: its pid, or "PID-2" when the pid was used twice. */
   id: v.pipe(v.string(), v.regex(/^[\w.-]+$/)),
@@ -55,7 +58,10 @@ const ManifestSchema = v.object({
   startedAt: Time,
   startTime: Time,
   endTime: v.optional(Time),
-  processes: v.array(ManifestProcessSchema),
+  processes: v.pipe(
+    v.array(ManifestProcessSchema),
+    v.maxLength(MOST_PROCESSES, ({ requirement }) => `more than ${requirement} processes`),
+  ),
   /** Plain sentences about what went wrong while recording. */
   warnings: v.array(v.string()),
   /** What was not recorded, as far as only the recorder knows it. */

@@ -122,6 +122,14 @@ test('rows that are not read are said to be missing', async () => {
   expect(await said(path)).toMatch(/fixture \(7\): process\/7\.images\.csv has more than 65536 rows, .* is missing/);
 });
 
+test('more processes than any recorder keeps are refused', async () => {
+  const path = recording((manifest) => {
+    const [process] = manifest.processes;
+    manifest.processes = Array.from({ length: 20_001 }, (_, i) => ({ ...process, id: `${i}`, streams: [] }));
+  });
+  expect(await said(path)).toMatch(/the manifest is not valid \(processes: more than 20000 processes\)/);
+});
+
 test('times that no clock shows are refused', async () => {
   const path = recording(() => {});
   const file = join(path, 'manifest.json');
