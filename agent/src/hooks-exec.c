@@ -73,12 +73,19 @@ static const char *preload_of(char *const *environment) {
   return NULL;
 }
 
+static const char *own_path;
+
+/* Not when it is needed: a child of fork may find the loader's lock, which dladdr takes, held for ever. */
+__attribute__((constructor)) static void find_own_path(void) {
+  Dl_info own;
+  if (dladdr((const void *)find_own_path, &own) != 0) own_path = own.dli_fname;
+}
+
 /* The loader complains of a library that it cannot open. */
 static bool can_be_loaded(void) {
-  Dl_info own;
-  if (dladdr((const void *)can_be_loaded, &own) == 0 || own.dli_fname == NULL) return true;
-  long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, own.dli_fname, O_RDONLY | O_CLOEXEC, 0);
-  if (fd == -EPERM_RESULT) return true; /* a sandbox's answer: bears_agent has seen to it */
+  if (own_path == NULL) return true;
+  long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, own_path, O_RDONLY | O_CLOEXEC, 0);
+  if (fd == -EPERM_RESULT) return true; /* a sandbox's answer: agent_lacks has seen to it */
   if (fd < 0) return false;
   SYSTEM_CALL3(SYS_close, fd, 0, 0);
   return true;
