@@ -164,13 +164,30 @@ async function readStreams(
         size: file.size(part),
       });
       captures.push(capture);
-      if (capture.truncated !== undefined) warnings.addOf(process, capture.truncated);
+      if (capture.truncated !== undefined && !capture.isCut) warnings.addOf(process, capture.truncated);
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
       warnings.addOf(process, messageOf(error));
     }
   }
+  const cut = endedEarly(process, captures);
+  if (cut !== undefined) warnings.addOf(process, cut);
   return captures;
+}
+
+/** What the streams lack that end without an end mark, as a sentence: the runtime writes its events every 100 ms. */
+function endedEarly({ endTime }: ManifestProcess, captures: readonly StreamCapture[]): string | undefined {
+  const cut = captures.filter((capture) => capture.isCut);
+  if (cut.length === 0) return undefined;
+  const ofAllocations = cut.filter(({ processes }) => processes.some((one) => one.allocationSource !== 'none'));
+  const last = Math.min(...(ofAllocations.length > 0 ? ofAllocations : cut).map((capture) => capture.endTime));
+  if (endTime === undefined) return 'recording ended before the runtime had written its last events: they are missing';
+  const missing = Math.max(1, Math.ceil((endTime - last) / 1e6));
+  if (missing > 1000) {
+    const since = `${(missing / 1000).toFixed(1)} s before the program did`;
+    return `its events end ${since}, without an end mark: what came behind is missing, if there was anything`;
+  }
+  return `the program ended before the runtime had written its last events: up to ${missing} ms are missing`;
 }
 
 /** The agent's files of a process. One that cannot be read becomes a warning. */

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
-import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import { FRAMEWORKS, type Framework, samplePath, samplesAllocations } from '../support/samples.ts';
 import { countOf, openRecording, processesWith, streamsOf, whyNoNamespaces } from './support.ts';
@@ -53,6 +53,19 @@ describe('the program does not notice', () => {
     expect(stdout).toBe('up\nbye\n');
     expect((await openTraceFile(output)).manifest.state).toBe('complete');
   });
+});
+
+test('a console program that Ctrl-C ends keeps its errors, and what it could not write any more is said', async () => {
+  const output = fresh();
+  const { finished, output: printed } = startMemsurge('run', '-o', output, '--', samplePath('exits'), 'wait');
+  await until(() => printed().includes('ready'));
+  await until(() => holdsAll(output, 'net10.0').catch(() => false));
+  process.kill((await openRecording(output)).manifest.processes[0].pid, 'SIGINT');
+  expect((await finished).status).toBe(128 + 2);
+  const { warnings, accuracy } = await ask('top', output, '--kind', 'gc-heap');
+  expect(warnings.join()).toMatch(/the program ended before the runtime had written its last events|its events end \d/);
+  expect(warnings.join()).not.toContain('end mark at byte');
+  expect(accuracy).toBe('sampled');
 });
 
 describe('wrong usage is one line and an exit code of its own', () => {

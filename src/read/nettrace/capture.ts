@@ -22,6 +22,8 @@ export interface StreamCapture {
   readonly eventCounts: readonly EventCount[];
   /** Why the stream ended before its end mark, as a sentence; undefined when it is whole. */
   readonly truncated: string | undefined;
+  /** It ended before its end mark, and that is all: up to there nothing is damaged. */
+  readonly isCut: boolean;
   /** One process up to version 5; version 6 may hold several. */
   readonly processes: readonly ProcessCapture[];
 }
@@ -39,7 +41,7 @@ export interface ProcessCapture {
   readonly runtime: string;
   readonly commandLine: string;
   readonly allocationSource: AllocationSource;
-  /** No event of the streams that tell of its allocations was lost, and they were read up to their end marks. */
+  /** No event of the streams that tell of its allocations was lost up to where they end, and nothing in them is damaged. */
   readonly isWhole: boolean;
   readonly allocations: RawAllocations;
   readonly stacks: RawStacks;

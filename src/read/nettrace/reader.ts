@@ -31,10 +31,11 @@ interface NettraceReader {
    */
   push(chunk: Uint8Array): void;
   /**
-   * The capture of everything that was pushed; `truncated` says so when the stream was cut or damaged.
+   * The capture of everything that was pushed; `truncated` says so when the stream was cut or damaged. `failure` says why
+   * no more bytes could be read, where that is not because there are none: a sentence.
    * @throws TraceError when nothing at all can be kept: the stream does not reach beyond its header
    */
-  end(): StreamCapture;
+  end(failure?: string): StreamCapture;
   readonly progress: NettraceProgress;
 }
 
@@ -147,7 +148,7 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
         pendingLength = 0;
       }
     },
-    end() {
+    end(failure) {
       if (stream === undefined) {
         throw new TraceError('the stream ends in its header: the process wrote no event before it ended.');
       }
@@ -160,11 +161,15 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
           known.read(unit, pending, cursor.view, pendingLength);
         });
         finished = true;
+        isDamaged ||= failure !== undefined || needed > MAX_CUT_BYTES;
       }
-      return known.finish(damage, isDamaged);
+      return known.finish(failure ?? damage, isDamaged);
     },
   };
 }
+
+/** Runtimes end a block at some 100 KB: where one that claims far more is not all there, its length is damaged. */
+const MAX_CUT_BYTES = 1 << 20;
 
 /** Where the stream ends to be one, and what that means for the figures. */
 function damageText(at: number, size: number | undefined, seconds: number, what: string): string {
@@ -187,7 +192,7 @@ export async function readNettrace(
   } catch (error) {
     // What cannot be read any further ends the stream as damage of its own does.
     if (!(error instanceof TraceError) || !(reader.progress.events > 0)) throw error;
-    return { ...reader.end(), truncated: error.message };
+    return reader.end(error.message);
   }
   return reader.end();
 }

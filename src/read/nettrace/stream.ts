@@ -232,10 +232,11 @@ export function createStream(container: Container, traceUnit: Unit, c: Cursor, s
         eventsLost: isDamaged ? sequences.lostForSure : sequences.lost,
         eventCounts: countEvents(allDefinitions),
         truncated,
+        isCut: truncated !== undefined && !isDamaged,
         // In version 6 every thread may name its process, and then nothing belongs to the one without an id.
         processes: [...processes.values()]
           .filter((process) => process.pid !== 0 || processes.size === 1)
-          .map((process) => process.finish(rawStacks, sequences.lost === 0 && truncated === undefined)),
+          .map((process) => process.finish(rawStacks, sequences.lost === 0 && !isDamaged)),
       };
     },
   };

@@ -184,7 +184,8 @@ describe('recorded streams', () => {
     expect(capture).toMatchObject({ events: 182, eventsLost: 0, truncated: undefined });
     const [process] = capture.processes;
     const cut = await readNettrace([fixture('ticks').subarray(0, -1)]);
-    expect([process.isWhole, cut.processes[0].isWhole]).toEqual([true, false]);
+    expect([capture.isCut, cut.isCut]).toEqual([false, true]);
+    expect([process.isWhole, cut.processes[0].isWhole]).toEqual([true, true]);
     expect(process).toMatchObject({
       pid: 29997,
       runtime: '.NET 10.0.12',
