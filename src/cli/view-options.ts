@@ -127,9 +127,12 @@ export function placeFlags(view: View): string {
   return [...list('--process', view.processes), ...range(view)].join(' ');
 }
 
-/** Folders whose files are shown as source whatever they hold: of others only what is the same still. */
+/** Folders where source may lie that was moved, and whose files are shown whatever they hold: of others only what is the same still. */
 export function sourceRootOption(): Option {
-  return texts('--source-root <dir>', 'show source below this folder even where it may have changed');
+  return texts(
+    '--source-root <dir>',
+    'look for source below this folder too, by the end of its path, and show it even where it may have changed',
+  );
 }
 
 /** The flags that make `view`, ready to paste into a shell. */

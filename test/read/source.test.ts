@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { findSource } from '../../src/read/source.ts';
 import { checksumOf } from '../../src/trace/checksum.ts';
 import { traceFromText } from '../../src/trace/from-text.ts';
@@ -35,7 +35,11 @@ test('a file that changed is not shown, unless its folder was named', async () =
     const { lines, warnings } = await find(traceOf('one\nTWO'), path, 2, roots);
     expect(lines).toBeUndefined();
     expect(warnings).toEqual([
-      `${path} has changed since it was built, so it is not shown; to see it all the same, name its folder with --source-root`,
+      `${path} has changed since it was built, so it is not shown${
+        roots.length === 0
+          ? '; to see it all the same, name its folder with --source-root'
+          : `, and nothing at the end of that path lies below ${roots}`
+      }`,
     ]);
   }
   expect((await find(traceOf('one\nTWO'), path, 2, [folder])).lines).toEqual(['one', 'two']);
@@ -57,6 +61,51 @@ test('a link out of a folder that was named is not below it', async () => {
   const link = join(inside, 'link.cs');
   symlinkSync('/etc/passwd', link);
   expect((await find(traceNaming(link), link, 2, [inside])).lines).toBeUndefined();
+});
+
+describe('a source that was moved is found below a folder that was named', () => {
+  const here = join(folder, 'checkout');
+  const moved = join(here, 'lib', 'Orders.cs');
+  mkdirSync(join(here, 'lib'), { recursive: true });
+  writeFileSync(moved, 'one\ntwo');
+  const at = async (recorded: string, text?: string, root = here) =>
+    find(traceNaming(recorded, undefined, text && checksumOf(Buffer.from(text))), recorded, 2, [root]);
+
+  test('by the longest tail of its path that exists there', async () => {
+    for (const recorded of ['/build/src/lib/Orders.cs', 'C:\\build\\lib\\Orders.cs', '/b/../x/../lib/./Orders.cs'])
+      expect((await at(recorded)).lines, recorded).toEqual(['one', 'two']);
+    writeFileSync(join(here, 'Orders.cs'), 'another\nof the name');
+    expect((await at('/build/src/lib/Orders.cs')).lines).toEqual(['one', 'two']);
+    expect((await at('/build/src/Orders.cs')).lines).toEqual(['another', 'of the name']);
+  });
+
+  test('by its checksum, where it has one, before a longer tail', async () => {
+    const recorded = '/build/src/lib/Orders.cs';
+    expect((await at(recorded, 'another\nof the name')).lines).toEqual(['another', 'of the name']);
+    expect((await at(recorded, 'neither of them')).lines).toEqual(['one', 'two']);
+  });
+
+  test('never outside of it, and never what only root reads', async () => {
+    writeFileSync(join(folder, 'outside.cs'), 'outside');
+    symlinkSync(join(folder, 'outside.cs'), join(here, 'way-out.cs'));
+    writeFileSync(join(here, 'secret.cs'), 'secret', { mode: 0o600 });
+    const isRoot = process.getuid?.() === 0;
+    const names = ['/a/../outside.cs', '/a/way-out.cs', '..\\outside.cs', ...(isRoot ? ['/a/secret.cs'] : [])];
+    for (const recorded of names) {
+      const { lines, warnings } = await at(recorded);
+      expect(lines, recorded).toBeUndefined();
+      expect(warnings).toEqual([expect.stringContaining(`below ${here};`)]);
+    }
+    if (isRoot) expect((await at('/a/secret.cs', 'secret')).lines).toEqual(['secret']);
+  });
+
+  test('and where it was looked for is said', async () => {
+    expect((await at('/build/gone.cs')).warnings).toEqual([
+      expect.stringMatching(
+        `^source not found: looked in the trace and at /build/gone.cs \\(.*no such file.*\\) and for the end of that path below ${here};`,
+      ),
+    ]);
+  });
 });
 
 test('a file that ends before the function does has changed', async () => {

@@ -39,7 +39,9 @@ test.skipIf(group === undefined)(
     expect(rows[0].name).toBe('Exits.Program.Grow');
     expect(rows[0].bytes).toBeGreaterThan(LIMIT_BYTES / 4);
     const { warnings } = await ask('report', trace);
-    expect(warnings.join()).toMatch(/ended before the runtime had written its last events: up to \d+ ms are missing|its events end \d/);
+    expect(warnings.join()).toMatch(
+      /ended before the runtime had written its last events: up to \d+ ms are missing|its events end \d/,
+    );
     const timeline = (await ask('timeline', trace)) as unknown as { rows: { rss: number | null }[] };
     expect(Math.max(...timeline.rows.map((row) => row.rss ?? 0))).toBeGreaterThan(LIMIT_BYTES / 2);
   },

@@ -52,7 +52,8 @@ export function codeCommand(shell: Shell): Command {
     [
       ...FILTER_HELP,
       "A line's bytes are what it allocated itself or by what it called. The source comes from the trace if it was " +
-        'recorded with --with-source, else from where the program was built, if it is the same still.',
+        'recorded with --with-source, else from where the program was built, if it is the same still, else from below ' +
+        '--source-root: for a program built as /build/src/a/b.cs, DIR/src/a/b.cs, DIR/a/b.cs or DIR/b.cs.',
     ],
     [
       'memsurge code app.memsurge LoadCustomerAttachments',
