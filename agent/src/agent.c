@@ -77,11 +77,8 @@ static void read_command_line(struct layout_header *header) {
   SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", header->executable, sizeof header->executable - 1);
   long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
   if (fd < 0) return;
-  long got = SYSTEM_CALL3(SYS_read, fd, header->command_line, sizeof header->command_line - 1);
+  SYSTEM_CALL3(SYS_read, fd, header->command_line, sizeof header->command_line - 1);
   SYSTEM_CALL3(SYS_close, fd, 0, 0);
-  for (long i = 0; i + 1 < got; i++) {
-    if (header->command_line[i] == 0) header->command_line[i] = ' ';
-  }
 }
 
 /* The link reads "pid:[4026531836]". */

@@ -237,7 +237,7 @@ struct layout_header {
   _Atomic uint32_t shadowed;
   struct layout_losses losses;
   struct layout_range sections[SECTION_COUNT];
-  /** Path of the executable, and the command line with spaces between arguments; cut to fit, zero-terminated. */
+  /** Path of the executable, zero-terminated, and the arguments as /proc/PID/cmdline has them, a zero behind each; both cut to fit. */
   char executable[512];
   char command_line[1024];
   /** Attached: bytes of the native heap in use when recording began, as heap-use.h says; 0 when that is not known. */

@@ -56,7 +56,9 @@ static void print_sums(const char *name, int kind) {
 static void print_header(void) {
   printf("state %u\npid %d\nmode %u\nstart %u\nshadowed %u\n", header->state, header->pid, header->mode, header->start, header->shadowed);
   printf("sandboxed %u\n", header->sandboxed);
-  printf("executable %s\ncommand_line %s\n", header->executable, header->command_line);
+  printf("executable %s\ncommand_line", header->executable);
+  for (const char *at = header->command_line; *at != 0; at += strlen(at) + 1) printf(" %s", at);
+  printf("\n");
   printf("live_bytes %" PRIu64 "\npeak_bytes %" PRIu64 "\npeak_epoch %u\n", header->live_bytes, header->peak_bytes, header->peak_epoch);
   const struct layout_losses *losses = &header->losses;
   printf("dropped_count %" PRIu64 "\ndropped_bytes %" PRIu64 "\nstackless_count %" PRIu64 "\n", losses->dropped_count,

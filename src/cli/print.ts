@@ -1,13 +1,14 @@
 import type { Answer, Row } from '../query/rows.ts';
 import { plural } from '../trace/plural.ts';
 import { printable, printableJson } from '../trace/printable.ts';
+import { shellWord } from '../trace/shell-word.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
 import { beforeText, headline, nothingText, residentAgeText, residentText, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
-import { type Opened, shellWord } from './view-options.ts';
+import type { Opened } from './view-options.ts';
 
 const BAR_WIDTH = 10;
 /** From these widths on there is room for bars beside short names, beside long names, and for modules. */

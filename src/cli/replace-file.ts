@@ -1,6 +1,6 @@
 import { open, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { messageOf, TraceError } from '../trace/errors.ts';
+import { reasonOf, TraceError } from '../trace/errors.ts';
 
 /**
  * Writes a text file so that nobody sees half of it: beside it first, then under its name. An earlier file is replaced
@@ -23,7 +23,7 @@ export async function replaceFile(path: string, text: string, beginning: string)
     await writeWhole(existing === undefined ? path : await realpath(path), text);
   } catch (error) {
     if (error instanceof TraceError) throw error;
-    throw new TraceError(`cannot write ${path}: ${messageOf(error)}`);
+    throw new TraceError(`cannot write ${path}: ${reasonOf(error)}`);
   }
 }
 

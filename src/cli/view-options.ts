@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { lastMoment, metricOfKinds, viewOf } from '../query/parts.ts';
 import { TraceError } from '../trace/errors.ts';
 import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { shellWord } from '../trace/shell-word.ts';
 import type { Trace } from '../trace/tables.ts';
 import { type AskedView, DEFAULT_VIEW, METRICS, UNITS, type View } from '../trace/view.ts';
 import { formatTime } from '../wording/figures.ts';
@@ -151,11 +152,6 @@ export function viewFlags(view: View): string {
     ...(view.unit === DEFAULT_VIEW.unit ? [] : [`--unit ${view.unit}`]),
     ...(view.hideSystem ? ['--hide-system'] : []),
   ].join(' ');
-}
-
-/** `text` as one word of a POSIX shell. */
-export function shellWord(text: string): string {
-  return /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function texts(flags: string, description: string): Option {

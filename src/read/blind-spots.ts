@@ -37,6 +37,7 @@ function managed(
     return absent(`${diagnosticsOff} in its environment keeps its .NET runtime from telling anything`);
   }
   if (capture.allocationSource === 'none') {
+    if (!capture.isWhole) return absent('its allocation events were lost, or are damaged');
     if (facts.source === 'memsurge') {
       return absent('none of its allocations was sampled, so up to some 370 KiB may have been allocated');
     }

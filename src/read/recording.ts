@@ -2,6 +2,7 @@ import type { ProcessCode } from '../symbols/collect.ts';
 import { NAMELESS_TYPE } from '../symbols/nested-types.ts';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import type { TraceFile } from '../trace/file.ts';
+import { NATIVE_KINDS } from '../trace/kinds.ts';
 import type { Manifest, ManifestProcess } from '../trace/manifest.ts';
 import { AGENTS_FOLDER, mostBytes, NATIVE_FOLDER, nativeParts, SYMBOLS_PART, seenParts } from '../trace/part-names.ts';
 import { nativeBlindSpots } from './agent/blind-spots.ts';
@@ -12,6 +13,7 @@ import { readLooks } from './agent/looks.ts';
 import { parseResidency } from './agent/resident.ts';
 import { codeOf, type ProcessInput, type RawBlindSpot, type RecordingFacts } from './assemble.ts';
 import type { NativeInput } from './assemble-native.ts';
+import { always } from './blind-spots.ts';
 import type { ProcessCapture, StreamCapture } from './nettrace/capture.ts';
 import { mergeCaptures, readNettrace } from './nettrace/index.ts';
 import { parseImages, parseRss, parseThreadNames } from './procfs/parts.ts';
@@ -200,27 +202,32 @@ async function readNative(
   const inputs: NativeInput[] = [];
   for (const part of process.native) {
     const [, looks, resident] = nativeParts(part);
+    const capture = await orWarning(part, async () => readAgentFile(await agentBytes(file, part)));
+    progress.add(file.size(part));
+    if (capture === undefined) continue;
+    const ifThere = async <T>(name: string, read: () => Promise<T>) =>
+      file.parts.has(name) ? orWarning(name, read) : undefined;
+    const looked = await ifThere(looks, async () => readLooks(await file.bytes(looks)));
+    if (looked?.isCut) {
+      warnings.addOf(
+        process,
+        `${looks} has more than ${looked.length} rows: what was allocated or released behind them has the time of the end`,
+      );
+    }
+    const residency = await ifThere(resident, async () => parseResidency(await file.read(resident)));
+    inputs.push({ capture, looks: looked, residency });
+  }
+  return inputs;
+
+  async function orWarning<T>(part: string, read: () => Promise<T>): Promise<T | undefined> {
     try {
-      const capture = readAgentFile(await agentBytes(file, part));
-      const looked = file.parts.has(looks) ? readLooks(await file.bytes(looks)) : undefined;
-      if (looked?.isCut) {
-        warnings.addOf(
-          process,
-          `${looks} has more than ${looked.length} rows: what was allocated or released behind them has the time of the end`,
-        );
-      }
-      inputs.push({
-        capture,
-        looks: looked,
-        residency: file.parts.has(resident) ? parseResidency(await file.read(resident)) : undefined,
-      });
+      return await read();
     } catch (error) {
       if (!(error instanceof TraceError)) throw error;
       warnings.addOf(process, `${part}: ${messageOf(error)}`);
+      return undefined;
     }
-    progress.add(file.size(part));
   }
-  return inputs;
 }
 
 /** The folder of an unfinished recording has it as the agent left it. */
@@ -279,8 +286,33 @@ function joined(
     endTime: process.endTime ?? manifest.endTime ?? lastSeen,
     capture,
     native,
-    blindSpots: [...seen.blindSpots, ...native.flatMap(({ capture }) => spotsOf(capture, process, manifest))],
+    blindSpots: [
+      ...seen.blindSpots,
+      ...unreadSpots(process, native, capture, streams.length),
+      ...native.flatMap(({ capture }) => spotsOf(capture, process, manifest)),
+    ],
   };
+}
+
+/** What parts that cannot be read held; figures of an agent's file are missing from those of the others, where there are any. */
+function unreadSpots(
+  process: ManifestProcess,
+  native: readonly NativeInput[],
+  capture: ProcessCapture | undefined,
+  streams: number,
+): RawBlindSpot[] {
+  const isManagedUnread = capture?.allocationSource === 'none' && streams < process.streams.length;
+  const managed = isManagedUnread ? [always('absent', ['gc-heap'], 'its allocation events cannot be read')] : [];
+  return [...managed, ...unreadNative(process, native)];
+}
+
+function unreadNative(process: ManifestProcess, native: readonly NativeInput[]): RawBlindSpot[] {
+  const unread = process.native.length - native.length;
+  if (unread === 0) return [];
+  if (native.length === 0)
+    return [always('absent', NATIVE_KINDS, 'what its agent recorded of native memory cannot be read')];
+  const text = `of ${process.native.length} programs that it was, native memory of ${unread} cannot be read`;
+  return [always('inexact', NATIVE_KINDS, text)];
 }
 
 /** What a process became without the agent is told once: by the recorder, where that saw it. */

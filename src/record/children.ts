@@ -4,7 +4,7 @@ import { type Connect, processInfo, resumeRuntime, setEnvironmentVariable } from
 import { openReversePort } from './diagnostics/reverse-port.ts';
 import type { RecordingFolder } from './folder.ts';
 import { type GuardedPort, listenInside } from './guard.ts';
-import { allPids, commandLine, describeProcess, findByEnvironment, readProc } from './proc.ts';
+import { allPids, describeProcess, findByEnvironment, readProc } from './proc.ts';
 import type { ProcSampler } from './proc-sampler.ts';
 import { type ChunkListener, type RecordedRuntime, recordRuntime, withTimeout } from './runtime-recorder.ts';
 
@@ -105,7 +105,7 @@ export function acceptRuntimes(
       {
         pid,
         parentPid: facts?.parentPid ?? 0,
-        commandLine: commandLine(facts?.arguments ?? [info.commandLine]),
+        command: facts?.arguments ?? [info.commandLine],
         info,
       },
       { compiledBefore, onChunk },

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { constants } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { partialOf } from '../trace/part-names.ts';
+import { shellWord } from '../trace/shell-word.ts';
 import type { RecordingFolder } from './folder.ts';
 import type { LiveDisplay } from './live.ts';
 import { say } from './say.ts';
@@ -30,7 +31,8 @@ export async function pack(folder: string, output: string, options: PackOptions,
   } finally {
     live.close();
   }
-  say(`wrote ${written}; next: memsurge report ${written}, or in the browser: memsurge view ${written}`);
+  const word = shellWord(written);
+  say(`wrote ${written}; next: memsurge report ${word}, or in the browser: memsurge view ${word}`);
   return written;
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { parseCmdline, parseStat, parseStatus } from '../read/procfs/process.ts';
+import { shellWord } from '../trace/shell-word.ts';
 
 /** What /proc tells about a process; undefined when it has ended. */
 export function describeProcess(
@@ -60,7 +61,7 @@ export function findByEnvironment(
 
 /** Arguments as one line a shell would take. */
 export function commandLine(args: readonly string[]): string {
-  return args.map((one) => (/^[\w@%+=:,./-]+$/.test(one) ? one : `'${one.replaceAll("'", `'\\''`)}'`)).join(' ');
+  return args.map(shellWord).join(' ');
 }
 
 /** What a person calls the program: "shop" for `dotnet /app/shop.dll`, else the name of the executable. */

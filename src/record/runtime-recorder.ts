@@ -12,6 +12,7 @@ import {
 } from './diagnostics/commands.ts';
 import { closed, type RecordingFolder } from './folder.ts';
 import { hidesPrecompiledCode } from './precompiled.ts';
+import { commandLine, programOf } from './proc.ts';
 import type { ProcSampler, SampledProcess } from './proc-sampler.ts';
 import { EARLIER_METHODS, type PlannedSession, planSessions } from './sessions.ts';
 
@@ -30,7 +31,8 @@ export interface RecordedRuntime {
 export interface RuntimeFacts {
   readonly pid: number;
   readonly parentPid: number;
-  readonly commandLine: string;
+  /** Its arguments, with the program first. */
+  readonly command: readonly string[];
   readonly info: ProcessInfo;
 }
 
@@ -54,8 +56,8 @@ export async function recordRuntime(
   const process = folder.addProcess({
     pid: facts.pid,
     parentPid: facts.parentPid,
-    name: info.entryAssembly || programName(facts.commandLine),
-    commandLine: facts.commandLine,
+    name: info.entryAssembly || programOf(facts.command),
+    commandLine: commandLine(facts.command),
     runtime: info.runtimeVersion === '' ? '' : `.NET ${info.runtimeVersion}`,
     startTime: monotonicNow(),
   });
@@ -157,10 +159,6 @@ function writeStream(
     stream.once('close', () => closed(file).then(resolve));
     stream.once('end', () => stream.destroy());
   });
-}
-
-function programName(commandLine: string): string {
-  return commandLine.split(' ')[0].split('/').at(-1) ?? '';
 }
 
 /** Waits for `work`, but not longer than `timeout` ms. */

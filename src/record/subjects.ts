@@ -64,7 +64,7 @@ export async function dotnetSubject(pid: number, options: NativeOptions): Promis
         folder,
         sampler,
         connect,
-        { pid, parentPid: facts?.parentPid ?? 0, commandLine: commandLine(command), info },
+        { pid, parentPid: facts?.parentPid ?? 0, command, info },
         { compiledBefore: true, onChunk },
       );
       if (native && looker) {

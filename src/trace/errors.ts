@@ -50,6 +50,12 @@ export function isForeseeable(error: unknown): error is SystemError {
 
 /** The message of anything that was thrown, for joining a cause to a sentence. */
 export function messageOf(error: unknown): string {
-  if (isForeseeable(error)) return REASONS[error.code] + (error.path === undefined ? '' : `: ${error.path}`);
+  const path = isForeseeable(error) && error.path !== undefined ? `: ${error.path}` : '';
+  return reasonOf(error) + path;
+}
+
+/** The same without the file's name: for a sentence that names what the user asked for, which may not be the file at hand. */
+export function reasonOf(error: unknown): string {
+  if (isForeseeable(error)) return REASONS[error.code];
   return error instanceof Error ? error.message : String(error);
 }

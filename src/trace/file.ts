@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { crc32 } from 'node:zlib';
 import yauzl from 'yauzl';
 import yazl from 'yazl';
-import { messageOf, TraceError } from './errors.ts';
+import { messageOf, reasonOf, TraceError } from './errors.ts';
 import type { Manifest } from './manifest.ts';
 import { parseManifest } from './manifest-schema.ts';
 import { MANIFEST_PART, mostBytes, NATIVE_FOLDER, numbered, partialOf } from './part-names.ts';
@@ -250,7 +250,7 @@ export async function packFolder(folder: string, output: string, replace = false
   } catch (error) {
     await rm(partial, { force: true });
     throw new TraceError(
-      `cannot write ${output} (${messageOf(error)}); nothing is lost: the recording is in ${folder}, which opens like a trace file`,
+      `cannot write ${output} (${reasonOf(error)}); nothing is lost: the recording is in ${folder}, which opens like a trace file`,
     );
   }
   await rm(folder, { recursive: true, force: true });

@@ -11,6 +11,7 @@ const capture = (rest: Partial<ProcessCapture> = {}): ProcessCapture =>
     types: [{ name: 'System.Byte[]', handle: 1 }],
     modules: [{ path: '/usr/lib/dotnet/shared/Microsoft.NETCore.App/10.0.1/System.Private.CoreLib.dll' }],
     code: [],
+    isWhole: true,
     ...rest,
   }) as unknown as ProcessCapture;
 const CORECLR = { path: '/usr/lib/dotnet/shared/Microsoft.NETCore.App/10.0.1/libcoreclr.so' };
@@ -46,6 +47,8 @@ describe('managed memory that is missing', () => {
     expect(missing({ runtime: '.NET 10.0.1' }).join()).toContain('nothing that its runtime told can be read');
     const none = { runtime: '.NET 10.0.1', capture: capture({ allocationSource: 'none' }) };
     expect(missing(none).join()).toContain('none of its allocations was sampled');
+    const lost = { ...none, capture: capture({ allocationSource: 'none', isWhole: false }) };
+    expect(missing(lost).join()).toContain('its allocation events were lost, or are damaged');
     expect(missing(none, { source: 'nettrace' }).join()).toContain('no allocation events');
   });
 

@@ -83,7 +83,7 @@ test.each([3, 4])('a process that ends before command %i of its recording leaves
     }
     return endpoint();
   };
-  const facts = { pid: child.pid!, parentPid: process.pid, commandLine: '', info };
+  const facts = { pid: child.pid!, parentPid: process.pid, command: [], info };
   await recordRuntime(recording, sampler, connect, facts, { compiledBefore: true }).catch(() => {});
   sampler.close();
   await recording.finish();

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseResidency } from '../../src/read/agent/resident.ts';
@@ -55,6 +55,44 @@ const without0 = (sums: Record<string, number>) =>
   Object.fromEntries(Object.entries(sums).filter(([, sum]) => sum !== 0));
 
 describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : ''}`, () => {
+  test('a program and a trace with spaces in their names: called as they are, and named so that a shell takes it', async () => {
+    const place = join(folder, 'two words');
+    mkdirSync(place);
+    const program = join(place, 'my prog');
+    copyFileSync(nativeSamplePath('leaks'), program);
+    const path = join(place, 'a b.memsurge');
+    const { stderr } = await memsurge('run', '--native', 'exact', '-o', path, '--', program);
+    expect(stderr).toContain(
+      `memsurge: wrote ${path}; next: memsurge report '${path}', or in the browser: memsurge view '${path}'\n`,
+    );
+    const { processes } = await openTrace(path);
+    expect([processes.name, processes.commandLine]).toEqual([['my prog'], [`'${program}'`]]);
+  });
+
+  test('a part that cannot be read: what it held is said to be unread, and the others are kept', async () => {
+    const { path } = await record('exact', nativeSamplePath('leaks'));
+    const whole = await openTrace(path);
+    const spoilt = async (ending: string) => {
+      const bytes = readFileSync(path);
+      // An entry of a zip begins with PK\3\4, and has its name after 30 bytes.
+      let at = bytes.indexOf('PK\x03\x04');
+      while (!bytes.toString('latin1', at + 30, at + 30 + bytes.readUInt16LE(at + 26)).endsWith(ending))
+        at = bytes.indexOf('PK\x03\x04', at + 1);
+      const copy = join(folder, `spoilt${ending}.memsurge`);
+      writeFileSync(copy, bytes.fill('X', at, at + 4));
+      return openTrace(copy);
+    };
+    const agentless = await spoilt('.agent');
+    expect(agentless.recording.blindSpots.map(({ text }) => text)).toEqual([
+      'what its agent recorded of native memory cannot be read',
+    ]);
+    for (const ending of ['.looks', '.resident']) {
+      const trace = await spoilt(ending);
+      expect(trace.recording.warnings.join(), ending).toContain('the trace is damaged');
+      expect(trace.native.length, ending).toBe(whole.native.length);
+    }
+  });
+
   test('a program with known allocations: every site, thread, count and byte', async () => {
     const { heap } = expectedOfLeaks();
     const { status, path } = await record('exact', nativeSamplePath('leaks'));

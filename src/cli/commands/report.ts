@@ -4,6 +4,7 @@ import { type ReportAnswer, report, reportViews } from '../../query/report.ts';
 import { tree } from '../../query/tree.ts';
 import { TraceError } from '../../trace/errors.ts';
 import { printable } from '../../trace/printable.ts';
+import { shellWord } from '../../trace/shell-word.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { View } from '../../trace/view.ts';
 import { findingsOf, NOTHING_GREW, sectionsOf } from '../../wording/findings.ts';
@@ -16,7 +17,6 @@ import {
   type Opened,
   openView,
   placeFlags,
-  shellWord,
   sourceRootOption,
   type ViewOptions,
   viewFlags,

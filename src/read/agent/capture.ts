@@ -24,7 +24,6 @@ export interface AgentCapture {
   /** Mean of the sampling at the end. */
   readonly meanBytes: number;
   readonly executable: string;
-  readonly commandLine: string;
   /** Another allocator came first, so that malloc was not seen. */
   readonly shadowed: boolean;
   /** The program gave up system calls without which the agent's file cannot grow. */

@@ -80,7 +80,6 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
     endTime: endTime === 0 ? Number.NaN : endTime,
     meanBytes: u64At(view, HEADER.meanBytes),
     executable: text(bytes, HEADER.executable, HEADER.executableBytes),
-    commandLine: text(bytes, HEADER.commandLine, HEADER.commandLineBytes),
     shadowed: view.getUint32(HEADER.shadowed, true) !== 0,
     sandboxed: view.getUint32(HEADER.sandboxed, true) !== 0,
     strangers: { count: view.getUint32(HEADER.strangerCount, true), last: readStranger(file, HEADER.stranger) },

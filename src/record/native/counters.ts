@@ -42,7 +42,8 @@ export interface AgentCounters {
   /** Monotonic ns. */
   readonly startTime: number;
   readonly executable: string;
-  readonly commandLine: string;
+  /** With the program's name first; cut to fit the agent's file. */
+  readonly arguments: readonly string[];
   /** Live bytes of the native heap as the agent counts them. */
   readonly liveBytes: number;
   /** The most they were. */
@@ -144,7 +145,7 @@ export function openAgentCounters(
     inode: fstatSync(file).ino,
     startTime: u64(header, HEADER.startTime),
     executable: text(HEADER.executable, HEADER.executableBytes),
-    commandLine: text(HEADER.commandLine, HEADER.commandLineBytes),
+    arguments: argumentsIn(header.subarray(HEADER.commandLine, HEADER.commandLine + HEADER.commandLineBytes)),
     get liveBytes() {
       return u64(header, HEADER.liveBytes);
     },
@@ -196,6 +197,12 @@ export function openAgentCounters(
       if (typeof pagemap === 'number') closeSync(pagemap);
     },
   };
+}
+
+/** Each argument has a zero behind it; the last has none where the field was too short. */
+function argumentsIn(field: Buffer): string[] {
+  const end = field.findLastIndex((byte) => byte !== 0) + 1;
+  return end === 0 ? [] : field.toString('utf8', 0, end).split('\0');
 }
 
 function u64(bytes: Buffer, at: number): number {

@@ -14,7 +14,7 @@ import { diagnosticsOff } from '../diagnostics-off.ts';
 import { isTooManyFiles } from '../errno.ts';
 import { closed, type RecordingFolder } from '../folder.ts';
 import { openFilesLeft } from '../open-files.ts';
-import { describeProcess, programOf } from '../proc.ts';
+import { commandLine, describeProcess, programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
 import { makeAgentsFolder } from './agents-folder.ts';
 import type { AgentFiles } from './attach/stage.ts';
@@ -281,9 +281,9 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   /** A process that becomes another program (exec) stays one process, called what it was last. */
-  function processOf({ pid, parentPid, startTime, executable, commandLine }: AgentCounters): ManifestProcess {
-    const name = programOf(commandLine.split(' ')) || basename(executable);
-    return folder.addProcess({ pid, parentPid, name, commandLine, runtime: '', startTime });
+  function processOf({ pid, parentPid, startTime, executable, arguments: args }: AgentCounters): ManifestProcess {
+    const name = programOf(args) || basename(executable);
+    return folder.addProcess({ pid, parentPid, name, commandLine: commandLine(args), runtime: '', startTime });
   }
 
   return {

@@ -1,5 +1,6 @@
 import { say } from '../../say.ts';
 import type { NativePlan } from '../library.ts';
+import { lacksAgent } from '../without-agent.ts';
 import { checkStarted } from './protocol.ts';
 import { type AgentFiles, inWords, refusal, stageAgent } from './stage.ts';
 
@@ -10,13 +11,14 @@ import { type AgentFiles, inWords, refusal, stageAgent } from './stage.ts';
  * @throws TraceError that says in one line why it cannot be; the process is as it was then.
  */
 export async function attachToNative(pid: number, plan: NativePlan, directory: string): Promise<AgentFiles> {
+  const hadAgent = lacksAgent(pid) === false;
   const { library, files, injector } = await stageAgent('load', pid, plan, directory);
   try {
     const { word, text } = await injector.next();
     if (word === 'not-loaded') throw refusal(pid, `it cannot load ${library} (${text})`);
     if (word !== 'started') throw refusal(pid, inWords(text));
     checkStarted(pid, Number(text));
-    say(`process ${pid} was made to load the agent, which stays in it`);
+    if (!hadAgent) say(`process ${pid} was made to load the agent, which stays in it`);
     return files;
   } catch (error) {
     await files.release();
