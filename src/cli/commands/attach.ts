@@ -10,7 +10,7 @@ export function attachCommand(shell: Shell, version: string): Command {
     .description(
       'Records a running process until Ctrl-C, the given duration, or its end. The process goes on.\n' +
         'What it allocated before is not in the trace: record from the start with "memsurge run" to see that.\n' +
-        'Of a .NET process (8, 9, 10) it records the managed memory, with --native the native memory too: a small ' +
+        'Of a .NET process (8, 9, 10, 11) it records the managed memory, with --native the native memory too: a small ' +
         'library is loaded into it, which stays inert afterwards.\n' +
         'Of another program (x64, glibc) it records the native memory: one of its threads is borrowed for some ' +
         'milliseconds, and loads the library.',

@@ -9,7 +9,10 @@ import { formatTable } from '../table.ts';
 export function psCommand(shell: Shell): Command {
   const command = new Command('ps')
     .summary('list the .NET processes of this machine')
-    .description('Lists the .NET processes of this machine, and why one of them cannot be attached to.')
+    .description(
+      'Lists the .NET processes of this machine, and why one of them cannot be attached to.\n' +
+        'Any other program is attached to by its pid or name (x64, glibc): it is not in this list.',
+    )
     .option('--json', 'print one JSON object')
     .action(async ({ json }: { json?: true }) => {
       const { listDotnetProcesses } = await import('../../record/processes.ts');
