@@ -4,7 +4,7 @@ import { printable, printableJson } from '../trace/printable.ts';
 import { shellWord } from '../trace/shell-word.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
-import { beforeText, headline, nothingText, residentAgeText, residentText, rowName } from '../wording/rows.ts';
+import { beforeText, headline, netText, nothingText, residentAgeText, residentText, rowName } from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
@@ -42,8 +42,10 @@ export function printAnswerWarnings(shell: Shell, warnings: readonly string[], {
 }
 
 /** The headline of rows, and what they do not hold. */
-export function printHeadline(shell: Shell, answer: Answer): void {
-  shell.out(wrap(headline(answer), shell.width));
+export function printHeadline(shell: Shell, answer: Answer, note = ''): void {
+  shell.out(wrap(headline(answer) + note, shell.width));
+  const net = netText(answer);
+  if (net !== '') shell.out(wrap(net, shell.width));
   if (answer.before !== undefined) shell.out(wrap(beforeText(answer.before), shell.width));
   if (answer.residentAge !== undefined) shell.out(wrap(residentAgeText(answer), shell.width));
 }

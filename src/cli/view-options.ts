@@ -1,11 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { lastMoment, metricOfKinds, viewOf } from '../query/parts.ts';
+import { lastMoment } from '../query/moments.ts';
+import { metricOfKinds, viewOf } from '../query/parts.ts';
 import { TraceError } from '../trace/errors.ts';
-import { HEAPS, KINDS } from '../trace/kinds.ts';
+import { HEAPS, KINDS, RECORDED_KINDS } from '../trace/kinds.ts';
 import { shellWord } from '../trace/shell-word.ts';
 import type { Trace } from '../trace/tables.ts';
 import { type AskedView, DEFAULT_VIEW, METRICS, UNITS, type View } from '../trace/view.ts';
 import { formatTime } from '../wording/figures.ts';
+import { DEFAULT_METRIC_MEANS } from '../wording/view.ts';
 import type { Shell } from './shell.ts';
 
 /** What the flags of a reading command parse to; a flag that was not given, or that the command does not have, is absent. */
@@ -32,7 +34,7 @@ export interface ViewOptions {
  */
 export function addViewOptions(command: Command, limit: string, foldsSystem: 'foldsSystem' | false): Command {
   command
-    .addOption(oneOf('--kind <kind>', 'only this kind of memory', KINDS))
+    .addOption(oneOf('--kind <kind>', 'only this kind of memory', KINDS, RECORDED_KINDS, KIND_NOTE))
     .addOption(oneOf('--heap <heap>', 'only this GC heap', HEAPS))
     .addOption(texts('--type <name>', 'only objects of this type'))
     .addOption(texts('--thread <name>', 'only this thread, by name or number'))
@@ -40,10 +42,9 @@ export function addViewOptions(command: Command, limit: string, foldsSystem: 'fo
     .addOption(texts('--function <name>', 'only stacks that hold this function'));
   addPlaceOptions(command)
     .addOption(
-      new Option(
-        '--metric <metric>',
-        'what is counted, see below (default: unreleased for native memory, else allocated)',
-      ).argParser(parseMetric),
+      new Option('--metric <metric>', `what is counted, see below (default: ${DEFAULT_METRIC_MEANS})`).argParser(
+        parseMetric,
+      ),
     )
     .addOption(
       new Option('--unit <unit>', `what is measured: ${UNITS.join(', ')} (default: bytes)`).argParser(parseUnit),
@@ -158,17 +159,21 @@ function texts(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text: string, before: readonly string[] = []) => [...before, text]);
 }
 
-function oneOf(flags: string, description: string, allowed: readonly string[]): Option {
-  const parse = parseOneOf(allowed);
-  return new Option(flags, `${description}: ${allowed.join(', ')}`).argParser(
+/** Ends the list of kinds of memory, whose last is not known by its name alone. */
+const KIND_NOTE = ' (what the .NET runtime maps for itself)';
+
+/** Of what is allowed only `told` is listed: other kinds of memory are never recorded, which their answer says. */
+function oneOf(flags: string, description: string, allowed: readonly string[], told = allowed, note = ''): Option {
+  const parse = parseOneOf(allowed, told);
+  return new Option(flags, `${description}: ${told.join(', ')}${note}`).argParser(
     (text: string, before: readonly string[] = []) => [...before, parse(text)],
   );
 }
 
-function parseOneOf<T extends string>(allowed: readonly T[]): (text: string) => T {
+function parseOneOf<T extends string>(allowed: readonly T[], told: readonly T[] = allowed): (text: string) => T {
   return (text) => {
     if (!(allowed as readonly string[]).includes(text)) {
-      throw new InvalidArgumentError(`Allowed: ${allowed.join(', ')}.`);
+      throw new InvalidArgumentError(`Allowed: ${told.join(', ')}.`);
     }
     return text as T;
   };

@@ -10,6 +10,7 @@ import type { Amount, Answer, Cut, Nothing, Row } from './rows.ts';
 import { processMask, select } from './selection.ts';
 import { sumBy } from './sum-by.ts';
 import { BYTES, COUNT, ROWS, type Sums, totalOf, UNSEEN, VARIANCE, WIDTH } from './sums.ts';
+import { tellsNetOnly } from './untold.ts';
 
 /** The parts every answer has; `total` is one group of sums. */
 export function answer<R>(
@@ -28,6 +29,7 @@ export function answer<R>(
     total: { ...amountOf(total, 0), ...(error !== undefined && { error }) },
     whole: wholeOf(trace, view),
     accuracy: accuracyOf(total[VARIANCE]),
+    ...(view.metric === 'net' && tellsNetOnly(trace, view) && { onlyNet: true }),
     rows,
     ...(total[ROWS] === 0 && { nothing: nothingOf(trace, view, cut) }),
     ...(cut && { cut }),

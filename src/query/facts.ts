@@ -1,10 +1,11 @@
 import { KINDS, type Kind } from '../trace/kinds.ts';
 import { type AllocationSource, type NativeSource, NONE, type Recording, type Trace } from '../trace/tables.ts';
-import type { Metric, View } from '../trace/view.ts';
+import type { Metric } from '../trace/view.ts';
 import { traceWarnings } from './answer.ts';
 import { derived } from './derived.ts';
 import { processName } from './names.ts';
 import { defaultMetric } from './parts.ts';
+import type { KindsInRange } from './untold.ts';
 
 interface ProcessRow {
   readonly pid: number;
@@ -50,15 +51,15 @@ export interface Facts {
   readonly warnings: readonly string[];
 }
 
-/** The facts about a trace. Of the view only `kinds` matter, for the metric. */
-export function facts(trace: Trace, view: Pick<View, 'kinds'>): Facts {
+/** The facts about a trace. Of the view only its kinds of memory and its range matter, for the metric. */
+export function facts(trace: Trace, view: KindsInRange): Facts {
   const { warnings: _, ...recording } = trace.recording;
   const { kindsPresent } = derived(trace);
   return {
     recording,
     processes: Array.from({ length: trace.processes.length }, (_, row) => processRow(trace, row)),
     kinds: KINDS.filter((_, kind) => kindsPresent[kind] === 1),
-    defaultMetric: defaultMetric(trace, view.kinds),
+    defaultMetric: defaultMetric(trace, view),
     counts: {
       threads: trace.threads.length,
       modules: trace.modules.length,

@@ -1,8 +1,12 @@
 import { TraceError } from '../trace/errors.ts';
 import { KIND_LABELS, KINDS, type Kind, NATIVE_KINDS } from '../trace/kinds.ts';
+import { listed } from '../trace/listed.ts';
+import { plural } from '../trace/plural.ts';
 import type { IndexedAllocations, Trace } from '../trace/tables.ts';
 import type { AskedView, Metric, View } from '../trace/view.ts';
 import { derived } from './derived.ts';
+import { lastMoment } from './moments.ts';
+import { countedKinds, type KindsInRange, tellsNetOnly, untoldOf } from './untold.ts';
 
 /**
  * What a metric adds up. Events know when each block was allocated and released; the counters of exact native recording
@@ -22,15 +26,19 @@ export interface Part {
   readonly counted: boolean;
 }
 
-/** What is asked of native memory first is what was never released, of the GC heap who allocated. */
-export function defaultMetric(trace: Trace, kinds: readonly Kind[]): Metric {
-  const asked = kinds.length > 0 ? kinds : KINDS.filter((_, kind) => derived(trace).kindsPresent[kind] === 1);
-  return metricOfKinds(asked);
+/**
+ * What is asked of native memory first is what was never released, of the GC heap who allocated. Where the range cannot tell
+ * what was never released, it is what was allocated minus what was released.
+ */
+export function defaultMetric(trace: Trace, view: KindsInRange): Metric {
+  const asked = view.kinds.length > 0 ? view.kinds : KINDS.filter((_, kind) => derived(trace).kindsPresent[kind] === 1);
+  const metric = metricOfKinds(asked);
+  return metric === 'unreleased' && tellsNetOnly(trace, view) ? 'net' : metric;
 }
 
 /** The View that is meant by `asked`. */
 export function viewOf(trace: Trace, asked: AskedView): View {
-  return { ...asked, metric: asked.metric ?? defaultMetric(trace, asked.kinds) };
+  return { ...asked, metric: asked.metric ?? defaultMetric(trace, asked) };
 }
 
 /** What is asked first of these kinds of memory together. */
@@ -42,16 +50,15 @@ export function metricOfKinds(kinds: readonly Kind[]): Metric {
 export function partsOf(trace: Trace, view: View): { parts: Part[]; warnings: string[] } {
   const warnings: string[] = [];
   const parts = eventParts(trace, view, warnings);
-  const counted = derived(trace).kindsCounted.filter((kind) => view.kinds.length === 0 || view.kinds.includes(kind));
+  const counted = countedKinds(trace, view);
   if (counted.length === 0) return { parts, warnings };
-  try {
-    parts.push(...countedParts(trace, view));
-  } catch (error) {
-    // Where blocks are sampled, mappings are counted all the same: they must not keep the blocks from being told.
-    const isAsked = view.kinds.length > 0 || counted.includes('native-heap');
-    if (!(error instanceof TraceError) || isAsked) throw error;
-    warnings.push(`${counted.map((kind) => KIND_LABELS[kind]).join(', ')} is left out: ${error.message}`);
+  const untold = untoldOf(trace, view);
+  if (untold?.isAll) throw new TraceError(untold.reason);
+  if (untold !== undefined) {
+    const labels = untold.kinds.map((kind) => KIND_LABELS[kind]);
+    warnings.push(`${listed(labels)} ${plural(labels.length, 'is', 'are')} left out: ${untold.reason}`);
   }
+  if (untold === undefined || untold.kinds.length < counted.length) parts.push(...countedParts(trace, view));
   return { parts, warnings };
 }
 
@@ -123,11 +130,11 @@ function countsByRelease(trace: Trace, view: View, released: Float64Array): (row
   }
 }
 
+/** Of a view whose metric the counters tell, see {@link untoldOf}. */
 function countedParts(trace: Trace, view: View): Part[] {
   const { allocated, released, unreleased, peak } = trace.native;
   const { from, to, metric } = view;
   const fromStart = from <= 0;
-  const toEnd = to >= lastMoment(trace);
   switch (metric) {
     case 'allocated':
       return [inRange(allocated, from, to, 1)];
@@ -136,23 +143,14 @@ function countedParts(trace: Trace, view: View): Part[] {
     case 'live':
       return [inRange(allocated, 0, to, 1), inRange(released, 0, to, -1)];
     case 'unreleased':
-      if (fromStart) return [inRange(allocated, 0, to, 1), inRange(released, 0, to, -1)];
-      if (toEnd) return [inRange(unreleased, from, to, 1)];
-      break;
+      if (!fromStart) return [inRange(unreleased, from, to, 1)];
+      return [inRange(allocated, 0, to, 1), inRange(released, 0, to, -1)];
     case 'temporary':
       if (fromStart) return [inRange(released, 0, to, 1)];
-      if (toEnd) return [inRange(allocated, from, to, 1), inRange(unreleased, from, to, -1)];
-      break;
+      return [inRange(allocated, from, to, 1), inRange(unreleased, from, to, -1)];
     case 'peak':
-      if (fromStart && toEnd) return [inRange(peak, 0, to, 1)];
-      throw new TraceError(
-        'the peak of exact native recording is known for the whole recording only: leave out the range of time',
-      );
+      return [inRange(peak, 0, to, 1)];
   }
-  throw new TraceError(
-    `exact native recording keeps no event times, so "${metric}" needs a range that begins with the recording or ends ` +
-      'with it; leave out its end or its beginning, use the metric "net", or record with --native sampled',
-  );
 }
 
 /**
@@ -179,13 +177,6 @@ function inRange(table: IndexedAllocations, from: number, to: number, sign: 1 | 
     subtractBefore: Number.NEGATIVE_INFINITY,
     counted: true,
   };
-}
-
-/** Time of the last row of any table. */
-export function lastMoment(trace: Trace): number {
-  const { allocated, released, unreleased } = trace.native;
-  const ends = [trace.allocations, allocated, released, unreleased].map((table) => table.time.at(-1) ?? 0);
-  return Math.max(trace.recording.duration, ...ends);
 }
 
 /** First row of an ascending column of times that is not before `moment`. */

@@ -6,6 +6,7 @@ import { blindSpotsOf, blindTexts } from './blind.ts';
 import { derived } from './derived.ts';
 import { SYSTEM_CODE } from './functions.ts';
 import { heap } from './heap.ts';
+import { highestResidentAt, lastMoment } from './moments.ts';
 import { processName } from './names.ts';
 import { defaultMetric } from './parts.ts';
 import type { Accuracy, Answer, Row, Total } from './rows.ts';
@@ -20,7 +21,8 @@ export type Finding =
   | AllocatedFinding
   | ShareFinding
   | HeapFinding
-  | NativeFinding;
+  | NativeFinding
+  | PeakFinding;
 
 /** The resident set of one process over the view's time. Measured by the operating system. */
 export interface ResidentFinding {
@@ -53,12 +55,12 @@ export interface AllocatedFinding {
   readonly view: View;
 }
 
-/** The largest rows of one dimension inside `view`; the next finding looks inside the first when it dominates. */
+/** The largest rows of one dimension of `view`. */
 export interface ShareFinding {
   readonly about: 'share';
   readonly dimension: Dimension;
   readonly rows: readonly Row[];
-  /** True when the first row holds more than half, so that the report follows it. */
+  /** True when the first row holds more than half. */
   readonly dominant: boolean;
   readonly accuracy: Accuracy;
   readonly view: View;
@@ -107,6 +109,20 @@ export interface NativeFinding {
   readonly view: View;
 }
 
+/** Who held memory when there was much more of it than what is left: a program that releases it before it ends. */
+export interface PeakFinding {
+  readonly about: 'peak';
+  /** Whose native heap; absent of mapped memory, of which the moment is that of the highest resident set. */
+  readonly process?: string;
+  /** What was held, and when, ns. */
+  readonly held: Total;
+  readonly at: number;
+  /** The functions that held most of it. */
+  readonly rows: readonly Row[];
+  readonly accuracy: Accuracy;
+  readonly view: View;
+}
+
 export interface ReportAnswer extends Answer {
   readonly findings: readonly Finding[];
   /** The function to look at first, where one stands out. */
@@ -125,7 +141,7 @@ export function reportViews(trace: Trace, asked: View, isMetricGiven: boolean): 
   const { kindsPresent } = derived(trace);
   const found = (['gc-heap', 'native-heap', 'mapped'] as const)
     .filter((kind) => kindsPresent[kindIndex(kind)] === 1)
-    .map((kind): View => ({ ...asked, kinds: [kind], metric: defaultMetric(trace, [kind]) }))
+    .map((kind): View => ({ ...asked, kinds: [kind], metric: defaultMetric(trace, { ...asked, kinds: [kind] }) }))
     .map((view) => ({ view, bytes: top(trace, view, 'kind', 1).total.bytes }))
     .sort((a, b) => b.bytes - a.bytes);
   const shown = found.filter(({ view, bytes }) => view.kinds[0] !== 'mapped' || bytes > found[0].bytes * MAPPED_SHARE);
@@ -137,19 +153,25 @@ const DOMINANT = 0.5;
 const ROWS_PER_STEP = 3;
 
 /**
- * What grew and who did it, narrowing step by step: process, kind, heap, type, thread, function, line. A step that has
- * one row with more than half of the bytes narrows the view for the steps after it. System code is folded into the
- * user's functions, but where most has none of these it is shown as it is. `rows` are those of the functions, `limit` and "other".
+ * What grew and who did it, by process, kind, heap, type, thread, function and line: the figures and shares of each are of
+ * the whole view. System code is folded into the user's functions, but where most has none of these it is shown as it is.
+ * `rows` are those of the functions, `limit` and "other".
  * @throws TraceError when the trace cannot answer the view's metric.
  */
 export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINITY): ReportAnswer {
   const { view, answer: all } = functionsOf(trace, asked, limit);
-  const findings: Finding[] = [...residentFindings(trace, view), ...unrecordedFindings(trace, view)];
-  if (all.total.bytes === 0) {
+  const native = nativeFindings(trace, view);
+  const findings: Finding[] = [
+    ...residentFindings(trace, view),
+    ...unrecordedFindings(trace, view),
+    // That nothing is left of what was held is an answer to who never released it.
+    ...(all.nothing === undefined || view.metric === 'unreleased' ? native : []),
+    ...peakFindings(trace, view, native),
+  ];
+  if (all.nothing !== undefined) {
     findings.push(...heapFindings(trace, view));
     return { ...all, findings };
   }
-  findings.push(...nativeFindings(trace, view));
   findings.push({
     about: 'allocated',
     total: all.total,
@@ -157,61 +179,39 @@ export function report(trace: Trace, asked: View, limit = Number.POSITIVE_INFINI
     rate: rateOf(trace, view, all.total),
     view,
   });
-  const steps = drillDown(trace, view);
+  const steps = sharesOf(trace, view);
   findings.push(...steps, ...heapFindings(trace, view));
-  const culprit = steps.find((step) => step.dimension === 'function' && step.dominant && isNamed(step.rows[0]));
-  return { ...all, findings, ...(culprit && { culprit: culprit.rows[0].name }) };
+  const culprit = steps.find(({ dimension }) => dimension === 'function')?.rows;
+  return { ...all, findings, ...(culprit && standsOut(culprit) && { culprit: culprit[0].name }) };
 }
 
-function drillDown(trace: Trace, view: View): ShareFinding[] {
+function sharesOf(trace: Trace, view: View): ShareFinding[] {
   const steps: ShareFinding[] = [];
-  let current = view;
   for (const dimension of STEPS) {
     if (dimension === 'process' && trace.processes.length < 2) continue;
-    if (dimension === 'kind' && current.kinds.length === 1) continue;
-    const asked =
-      dimension === 'function'
-        ? functionsOf(trace, current, ROWS_PER_STEP)
-        : { view: current, answer: top(trace, current, dimension, ROWS_PER_STEP) };
-    current = asked.view;
-    const { rows, accuracy } = asked.answer;
-    if (dimension === 'process' && rows.length < 2) continue;
+    if (dimension === 'kind' && view.kinds.length === 1) continue;
+    const { rows, accuracy } = top(trace, view, dimension, ROWS_PER_STEP);
+    // Of what was allocated and released again, a sum over all of a dimension can be nothing.
+    if (rows.length === 0 || (dimension === 'process' && rows.length < 2)) continue;
     // The innermost line that is known can belong to a caller far out, where the system's code has no lines.
-    if (dimension === 'line' && !current.hideSystem && rows[0].function !== current.functions[0]) continue;
+    const first = steps.find((step) => step.dimension === 'function')?.rows[0].name;
+    if (dimension === 'line' && !view.hideSystem && rows[0].function !== first) continue;
     // Only the GC heap is made of heaps and knows types.
     if ((dimension === 'heap' || dimension === 'type') && !holdsObjects(rows)) continue;
-    const dominant = rows[0].share > DOMINANT;
-    steps.push({ about: 'share', dimension, rows, dominant, accuracy, view: current });
-    if (dominant && isNamed(rows[0])) current = narrow(current, dimension, rows[0].name);
+    steps.push({ about: 'share', dimension, rows, dominant: rows[0].share > DOMINANT, accuracy, view });
   }
   return steps;
+}
+
+/** Whether the first row holds more than half, or a good part that is twice what the next one holds. */
+function standsOut([first, next]: readonly Row[]): boolean {
+  const share = next === undefined || next.other ? 0 : next.share;
+  return isNamed(first) && (first.share > DOMINANT || first.share > Math.max(DOMINANT / 2, 2 * share));
 }
 
 /** False where no row has a heap or a type. */
 function holdsObjects(rows: readonly Row[]): boolean {
   return rows.some((row) => row.name !== 'none' && row.name !== '[no type]');
-}
-
-/** `view` inside one row of `dimension`. */
-function narrow(view: View, dimension: Dimension, name: string): View {
-  switch (dimension) {
-    case 'process':
-      return { ...view, processes: [name] };
-    case 'kind':
-      return { ...view, kinds: [name as View['kinds'][number]] };
-    case 'heap':
-      return { ...view, heaps: [name as View['heaps'][number]] };
-    case 'type':
-      return { ...view, types: [name] };
-    case 'thread':
-      return { ...view, threads: [name] };
-    case 'module':
-      return { ...view, modules: [name] };
-    case 'function':
-      return { ...view, functions: [name] };
-    case 'line':
-      return view;
-  }
 }
 
 /** False for rows that stand for what has no name: "[no stack]", "other". */
@@ -299,6 +299,38 @@ function nativeFindings(trace: Trace, view: View): NativeFinding[] {
     })
     .filter((finding) => finding.allocated.count > 0)
     .sort((a, b) => b.last - a.last);
+}
+
+/** So many times what is left, and so many bytes more, is far above it. */
+const FAR_ABOVE = 2;
+const FAR_ABOVE_BYTES = 1 << 20;
+
+const isFarAbove = (held: number, left: number) => held > FAR_ABOVE * left && held - left > FAR_ABOVE_BYTES;
+
+/** Of what was never released in the whole recording, and only where the highest is far above it. */
+function peakFindings(trace: Trace, view: View, native: readonly NativeFinding[]): PeakFinding[] {
+  if (view.metric !== 'unreleased' || view.from > 0 || view.to < lastMoment(trace)) return [];
+  const findings = native
+    .filter(({ peak, last }) => isFarAbove(peak, last))
+    .map(({ process, peakAt }): PeakFinding => {
+      const processes = trace.processes.length === 1 ? view.processes : [process];
+      return { process, ...heldAt(trace, { ...view, kinds: ['native-heap'], metric: 'peak', processes }, peakAt) };
+    });
+  const mapped = view.kinds.length === 1 && view.kinds[0] === 'mapped' ? mappedPeak(trace, view) : undefined;
+  return [...findings, ...(mapped ? [mapped] : [])].filter(({ held }) => held.bytes > 0);
+}
+
+/** Of mapped memory only what was held at a moment is known: that of the highest resident set is asked for. */
+function mappedPeak(trace: Trace, view: View): PeakFinding | undefined {
+  const at = highestResidentAt(trace);
+  if (at === undefined) return undefined;
+  const finding = heldAt(trace, { ...view, metric: 'live', to: at }, at);
+  return isFarAbove(finding.held.bytes, top(trace, view, 'kind').total.bytes) ? finding : undefined;
+}
+
+function heldAt(trace: Trace, asked: View, at: number): PeakFinding {
+  const { view, answer } = functionsOf(trace, asked, ROWS_PER_STEP);
+  return { about: 'peak', held: answer.total, at, rows: answer.rows, accuracy: answer.accuracy, view };
 }
 
 function residentOf(trace: Trace, view: View): Pick<NativeFinding, 'resident' | 'measured'> {

@@ -88,6 +88,8 @@ export interface Answer<R = Row> {
   readonly before?: number | null;
   /** How long before the end of its process the oldest `residentBytes` were measured, ns; absent without such. */
   readonly residentAge?: number;
+  /** The metric `net` is all that is known of this range: not what of it was still held at its end. */
+  readonly onlyNet?: true;
   readonly rows: readonly R[];
   /** Where nothing was counted, and so there are no rows, but for those of stretches of time. */
   readonly nothing?: Nothing;

@@ -2,11 +2,13 @@ import { GENERATIONS, KINDS, type Kind, kindIndex } from '../trace/kinds.ts';
 import type { GcIndex, ProcessIndex, Series, Trace } from '../trace/tables.ts';
 import type { View } from '../trace/view.ts';
 import { answer, figureOf, figuresOf } from './answer.ts';
-import { firstAtOrAfter, lastMoment } from './parts.ts';
+import { lastMoment } from './moments.ts';
+import { firstAtOrAfter } from './parts.ts';
 import type { Answer, Row } from './rows.ts';
 import { processMask, type SelectedPart, type Selection, select } from './selection.ts';
 import { sumRowsBy } from './sum-by.ts';
 import { type Column, ROWS, type Sums, totalOf, WIDTH } from './sums.ts';
+import { hasCountersOnly } from './untold.ts';
 
 /** One stretch of time [from, to), ns since the start of the recording; the last one holds its end too. */
 export interface TimelineRow extends Row {
@@ -80,9 +82,11 @@ interface Bounds {
   readonly to: number;
 }
 
-/** The range shown: the view's, cut to the recording; `live` and `net` reach back to what was allocated before. */
+/** The range shown: the view's, cut to the recording; `live`, and `net` of blocks, reach back to what was allocated before. */
 export function boundsOf(trace: Trace, view: View): Bounds {
-  const reachesBack = view.metric === 'live' || view.metric === 'net' || view.metric === 'peak';
+  // Counters know what was released in the range, events what of the blocks from before it was.
+  const isOfBlocks = view.metric === 'net' && !hasCountersOnly(trace, view);
+  const reachesBack = view.metric === 'live' || isOfBlocks || view.metric === 'peak';
   const last = lastMoment(trace);
   const from = Math.max(0, Math.min(reachesBack ? 0 : view.from, last));
   return { from, to: Math.max(from, Math.min(view.to, last)) };

@@ -20,7 +20,7 @@ import {
  * 0.6s  worker  soh  System.String  512000 x4000   app!Main (Program.cs:9) > System.Private.CoreLib!String.Concat
  * 0.7s  worker  soh  System.String  64 ~0.9s       app!Main
  * gc  1  0.55s  0.56s  gen2  loh=104857600/1024    # size/free
- * rss  0.1s=1000  0.2s=2000
+ * rss  0.1s=1000  0.2s=2000                       # also native-live
  * native  0.2s  worker  4096 x1                    app!Main > libleak.so!leak (leak.c:8)
  * process  101  attached  exact  before=4096       # bytes of the native heap in use when recording began; NaN: not known
  * process  102  gaps  exact  lost                  # events of it were lost
@@ -84,11 +84,11 @@ export function traceFromText(text: string, recording: Partial<Recording> = {}):
     if (process === NONE) newProcess(1, 'test', 'exact', 0, false);
     if (cells[0] === 'gc') {
       addGc(builder, process, cells.slice(1), seen);
-    } else if (cells[0] === 'rss') {
+    } else if (cells[0] === 'rss' || cells[0] === 'native-live') {
       const points = cells.slice(1).map((cell) => cell.split('='));
       builder.series({
         process,
-        name: 'rss',
+        name: cells[0],
         time: Float64Array.from(points, ([time]) => seen(parseTime(time, line))),
         value: Float64Array.from(points, ([, value]) => Number(value)),
       });

@@ -46,7 +46,7 @@ export const KIND_LABELS: Record<Kind, string> = {
   code: 'JIT code and loader heaps',
   image: 'images',
   file: 'mapped files',
-  runtime: 'runtime',
+  runtime: "the .NET runtime's own memory",
   profiler: 'memsurge itself',
   unexplained: 'unexplained',
 };

@@ -3,6 +3,7 @@ import type {
   Finding,
   HeapFinding,
   NativeFinding,
+  PeakFinding,
   ReportAnswer,
   ResidentFinding,
   ShareFinding,
@@ -12,7 +13,7 @@ import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../trace/k
 import { plural } from '../trace/plural.ts';
 import type { Dimension, Metric, Unit, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
-import { accuracyText, beforeText, residentText, rowName } from './rows.ts';
+import { accuracyText, beforeText, netText, residentText, rowName } from './rows.ts';
 
 /** The report of a view without findings. */
 export const NOTHING_GREW = 'Nothing grew in this view.';
@@ -32,7 +33,7 @@ export interface Piece {
 }
 
 export interface Statement {
-  /** "Heap", "Type", … in front of a share. */
+  /** "Heap", "Type", … in front of a share, "Peak" in front of who held it. */
   readonly label?: string;
   readonly text: string;
   /** The text again, in pieces. */
@@ -53,13 +54,15 @@ export function sectionsOf(answers: readonly ReportAnswer[], processes: number):
   });
   const who = (answer: ReportAnswer): Section => {
     const native = cut('', findingsOf(answer, 'native').map(say(nativeText)));
+    const shares = findingsOf(answer, 'share');
     return {
       ...native,
       title: whoTitle(answer.view),
       statements: [
         ...native.statements,
-        ...findingsOf(answer, 'allocated').map(say((finding) => allocatedText(finding, answer))),
-        ...findingsOf(answer, 'share').map(say(shareText)),
+        ...findingsOf(answer, 'peak').slice(0, processes).map(say(peakText)),
+        ...findingsOf(answer, 'allocated').map(say((finding) => allocatedText(finding, answer, shares.length > 0))),
+        ...shares.map(say(shareText)),
       ],
     };
   };
@@ -88,15 +91,21 @@ function unrecorded(answer: ReportAnswer): Section {
   };
 }
 
-/** ".NET memory", "Native heap": the memory a report speaks of. */
-export function memoryTitle({ kinds }: View): string {
-  return KIND_TITLES[kinds[0]] ?? 'Memory';
+/** ".NET memory", "Native heap": the memory a report speaks of. The peak is known of one kind alone. */
+export function memoryTitle({ kinds, metric }: View): string {
+  if (metric === 'peak') return KIND_TITLES['native-heap'] ?? '';
+  return (kinds.length === 1 && KIND_TITLES[kinds[0]]) || 'Memory';
 }
 
 /** "Native heap: who allocated what was never released" */
 export function whoTitle(view: View): string {
-  return `${memoryTitle(view)}: who ${METRIC_TITLES[view.metric]}`;
+  const isCut = view.metric === 'unreleased' && hasEnd(view);
+  const did = isCut ? `allocated what was not released by ${formatTime(view.to)}` : METRIC_TITLES[view.metric];
+  return `${memoryTitle(view)}: who ${did}`;
 }
+
+/** False of a range up to the end of the recording; JSON has null for it. */
+const hasEnd = ({ to }: View) => Number.isFinite(to);
 
 /** The findings of one report about one thing. */
 export function findingsOf<A extends Finding['about']>(
@@ -118,6 +127,7 @@ function statementOf(finding: Finding, said: string | readonly Piece[]): Stateme
     pieces,
     about: finding.about,
     ...(finding.about === 'share' && { label: STEP_TITLES[finding.dimension], dimension: finding.dimension }),
+    ...(finding.about === 'peak' && { label: 'Peak' }),
     view: finding.view,
   };
 }
@@ -132,7 +142,7 @@ const METRIC_TITLES: Record<Metric, string> = {
   unreleased: 'allocated what was never released',
   temporary: 'allocated what was released again',
   live: 'allocated what is live',
-  net: 'grew',
+  net: 'allocated more than was released',
   peak: 'held the peak',
 };
 
@@ -147,6 +157,7 @@ function nativeText({
   resident,
   measured,
   before,
+  view,
 }: NativeFinding): string {
   const fleeting =
     fleetingCount === null || allocated.count === 0
@@ -155,11 +166,25 @@ function nativeText({
   const residentBytes =
     resident === null ? '' : residentText({ bytes: last, residentBytes: resident, measuredBytes: measured ?? 0 });
   const inMemory = residentBytes === '' ? '' : ` (${residentBytes} of it in memory)`;
+  const left = hasEnd(view)
+    ? `${formatBytes(last)} of the native heap live at ${formatTime(view.to)}`
+    : last >= 1
+      ? `${formatBytes(last)} of the native heap never released${inMemory}`
+      : `nothing of the native heap was left${accuracy === 'exact' ? '' : ', as far as it was sampled'}`;
   return (
-    `${process}: ${formatBytes(last)} of the native heap never released${inMemory}, at most ${formatBytes(peak)} held at ` +
+    `${process}: ${left}${last >= 1 ? ',' : ';'} at most ${formatBytes(peak)} held at ` +
     `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
     `${plural(allocated.count, 'block')}${fleeting} (${accuracyText({ accuracy, total: allocated })}).${before === 0 ? '' : ` ${beforeText(before)}`}`
   );
+}
+
+/** "app (7) at its highest, at 5.83 s: Load 94.7 % (57.2 MiB, exact)" */
+function peakText({ process, held, at, rows, accuracy, view }: PeakFinding): Piece[] {
+  const what =
+    process === undefined
+      ? `${figureText(held, view.unit)} at ${formatTime(at)}, when the resident set was highest: `
+      : `${process} at its highest, at ${formatTime(at)}: `;
+  return [{ text: what }, ...rowsText('function', rows, { accuracy, view })];
 }
 
 function residentSetText({ process, first, peak, last, from, peakAt, to }: ResidentFinding): string {
@@ -171,13 +196,21 @@ function residentSetText({ process, first, peak, last, from, peakAt, to }: Resid
   return `${course} to ${formatBytes(last)} at ${formatTime(to)}; at most ${formatBytes(peak)} at ${formatTime(peakAt)}.`;
 }
 
-function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer): string {
+/** The total; the rows that follow, if there are any, are told as shares of it. */
+function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAnswer, hasRows: boolean): string {
   const cut = cutText(answer);
+  if (view.metric === 'net') {
+    return [
+      `${figureText(total, view.unit)} net (${accuracyText(answer)}).${cut}`,
+      netText({ ...answer, rows: [] }),
+    ].join(' ');
+  }
+  const rows = hasRows ? ' Of these:' : '';
   if (view.metric !== 'allocated') {
-    return `${figureText(total, view.unit)} ${view.metric} (${accuracyText(answer)}).${cut}`;
+    return `${figureText(total, view.unit)} ${view.metric} (${accuracyText(answer)}).${cut}${rows}`;
   }
   const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} ${plural(total.count, 'object')}`;
-  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.${cut}`;
+  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.${cut}${rows}`;
 }
 
 /** Who called what is in such a stack is known up to there only. */
@@ -197,11 +230,20 @@ const STEP_TITLES: Record<Dimension, string> = {
   line: 'Line',
 };
 
-/** "System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; without a dominant row the first few. */
-function shareText({ dimension, rows, dominant, accuracy, view }: ShareFinding): Piece[] {
+function shareText({ dimension, rows, accuracy, view }: ShareFinding): Piece[] {
+  return rowsText(dimension, rows, { accuracy, view });
+}
+
+/** "System.Byte[] 99.8 % (2.93 GiB, ±0.3 %)"; of a difference no part is told, for it can be more than the whole. */
+function rowsText(
+  dimension: Dimension,
+  rows: readonly Row[],
+  { accuracy, view }: Pick<ShareFinding, 'accuracy' | 'view'>,
+): Piece[] {
   const figures = (row: Row) => {
     const error = accuracy === 'unknown' ? '' : `, ${formatError(row.error)}`;
-    return ` ${formatShare(row.share)} (${figureText(row, view.unit)}${error})`;
+    const share = view.metric === 'net' ? '' : `${formatShare(row.share)} `;
+    return ` ${share}(${figureText(row, view.unit)}${error})`;
   };
   const name = (row: Row): Piece => ({
     text: rowName(row, dimension),
@@ -214,13 +256,23 @@ function shareText({ dimension, rows, dominant, accuracy, view }: ShareFinding):
           { text: ' in ' },
           { text: row.function, named: { dimension: 'function', row: { ...row, name: row.function } } },
         ];
-  const shown = dominant ? rows.slice(0, 1) : rows;
-  return shown.flatMap((row, i) => [
+  return worthTelling(rows).flatMap((row, i) => [
     ...(i === 0 ? [] : [{ text: '; ' }]),
     name(row),
     ...ofFunction(row),
     { text: figures(row) },
   ]);
+}
+
+/** Beside a row that holds the most, rows with less of the whole are not told. */
+const TELLING = 0.1;
+const MOST = 0.5;
+
+/** Where one row holds the most of it, those that hold a good part; else the first few, which "other" makes the whole. */
+function worthTelling(rows: readonly Row[]): Row[] {
+  const isNothing = (row: Row) => row.bytes === 0 && row.count === 0;
+  if (rows.length === 0 || rows[0].share <= MOST) return rows.filter((row) => !(row.other && isNothing(row)));
+  return rows.filter((row) => row.other !== true && row.share >= TELLING);
 }
 
 /** False for rows that stand for what has no name: "[no stack]", "other". */

@@ -43,6 +43,27 @@ export function shownText({ total, whole, unit }: Pick<Answer, 'total' | 'whole'
   return all ? `all ${figure(whole)}` : `shown ${figure(total)} of ${figure(whole)}`;
 }
 
+/** What must be known of a difference: why it is told, and what its shares are. Empty for every other metric. */
+export function netText({
+  metric,
+  onlyNet,
+  rows,
+}: Pick<Answer<{ readonly share: number }>, 'metric' | 'onlyNet' | 'rows'>): string {
+  if (metric !== 'net') return '';
+  return [
+    '"net" is what was allocated in the range minus what was released in it',
+    ...(onlyNet
+      ? [
+          ': of a range inside the recording nobody knows what of it was still held at its end, for this memory is counted without event times',
+        ]
+      : []),
+    '.',
+    ...(rows.some(({ share }) => share > 1 || share < 0)
+      ? [' Shares are of this difference, so they can be above 100 % and below 0 %.']
+      : []),
+  ].join('');
+}
+
 /** "exact", "sampled ±0.3 %". */
 export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accuracy'>): string {
   if (accuracy === 'exact') return 'exact';

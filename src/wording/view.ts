@@ -9,8 +9,12 @@ export const METRIC_MEANS: Record<Metric, string> = {
   temporary: 'allocated and released in the range',
   live: 'not released by the end of the range, whenever allocated',
   net: 'allocated minus released in the range',
-  peak: 'held when the native heap was at its highest',
+  peak: 'held when the native heap was at its highest; of the native heap alone',
 };
+
+/** Which metric is asked where none is named. */
+export const DEFAULT_METRIC_MEANS =
+  'unreleased for native memory, or net in a range that cannot tell it, else allocated';
 
 /** The filters of a view in words, one text each: "thread: worker or loader", "from 2.00 s to 5.00 s"; none: empty. */
 export function filterTexts(view: View): string[] {

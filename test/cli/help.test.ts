@@ -138,3 +138,15 @@ test('a range behind the end of the recording is refused with where that is', as
     expect({ code, out }).toEqual({ code: 2, out: '' });
   }
 });
+
+test('of kinds of memory those are listed that are recorded, and the others have their answer', async () => {
+  const text = (await help('top', 200)).replaceAll(/\s+/g, ' ');
+  expect(text).toMatch(/only this kind of memory: gc-heap, native-heap, mapped, runtime \(what the .NET runtime maps/);
+  expect(text).not.toMatch(/unexplained|profiler/);
+  expect((await runOn(EVERYTHING, topCommand, ['--kind', 'image'])).out).toContain('does not record this kind');
+  const { err, code } = await runOn(EVERYTHING, topCommand, ['--kind', 'gc']);
+  expect({ err, code }).toEqual({
+    err: expect.stringContaining('Allowed: gc-heap, native-heap, mapped, runtime.'),
+    code: 2,
+  });
+});

@@ -320,12 +320,12 @@ test('report tells the story and what to run next', async () => {
       shop (100): resident set grew from 20.0 MiB at 100 ms to 240 MiB at 1.30 s, its highest.
 
     .NET memory: who allocated
-      201 MiB allocated in 13.3 k objects (sampled ±0.6 %), 154 MiB/s on average.
+      201 MiB allocated in 13.3 k objects (sampled ±0.6 %), 154 MiB/s on average. Of these:
       Heap:     large object heap (LOH) 99.6 % (200 MiB, exact)
-      Type:     System.Byte[] 100 % (200 MiB, exact)
-      Thread:   loader (1) 100 % (200 MiB, exact)
-      Function: Shop.Program.LoadCustomerAttachments 100 % (200 MiB, exact)
-      Line:     Program.cs:27 in Shop.Program.LoadCustomerAttachments 100 % (200 MiB, exact)
+      Type:     System.Byte[] 99.6 % (200 MiB, exact)
+      Thread:   loader (1) 99.6 % (200 MiB, exact)
+      Function: Shop.Program.LoadCustomerAttachments 99.6 % (200 MiB, exact)
+      Line:     Program.cs:27 in Shop.Program.LoadCustomerAttachments 99.6 % (200 MiB, exact)
 
     What the GC says
       shop (100), collection 2, the last, at 1.15 s: 199 MiB in use, >99.9 % of it in the large object

@@ -88,7 +88,11 @@ describe('the template', () => {
 describe('the page', () => {
   test('says what it shows, the findings, and how to look further', () => {
     const page = pageOn(mixed(), { ...DEFAULT_VIEW, threads: ['worker'], to: 9e8 });
-    for (const text of ['thread: worker; to 900 ms', 'Native heap: who allocated what was never released', 'leak.c:8'])
+    for (const text of [
+      'thread: worker; to 900 ms',
+      'Native heap: who allocated what was not released by 900 ms',
+      'leak.c:8',
+    ])
       expect(page).toContain(text);
     expect(page).toContain('2026-01-01 00:00:00 UTC · 1.00 s · .NET 10.0.12 · memsurge 1.2.3');
     expect(page).toContain('memsurge heap x');

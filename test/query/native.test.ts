@@ -98,9 +98,9 @@ test('a tree shows what is left, and filters narrow counters as they narrow even
 });
 
 test('kinds are asked for what they can tell', () => {
-  expect(defaultMetric(counted, ['native-heap'])).toBe('unreleased');
-  expect(defaultMetric(counted, ['gc-heap'])).toBe('allocated');
-  expect(defaultMetric(counted, [])).toBe('allocated');
+  expect(defaultMetric(counted, NATIVE)).toBe('unreleased');
+  expect(defaultMetric(counted, { ...DEFAULT_VIEW, kinds: ['gc-heap'] })).toBe('allocated');
+  expect(defaultMetric(counted, DEFAULT_VIEW)).toBe('allocated');
   const { total, warnings } = top(counted, { ...DEFAULT_VIEW, metric: 'unreleased' }, 'kind');
   expect(total.bytes).toBe(300);
   expect(warnings).toContainEqual(expect.stringContaining('.NET memory allocations are left out'));
@@ -116,7 +116,7 @@ native  1s  worker  65536 x64 ~3s   server!main > server!spike
 native  2s  worker  65536 x64       server!main > server!leak
 native  4s  worker  65536 x64 ~5s   server!main > server!late
 `);
-  expect(defaultMetric(sampled, [])).toBe('unreleased');
+  expect(defaultMetric(sampled, DEFAULT_VIEW)).toBe('unreleased');
   const names = (metric: Metric) =>
     top(sampled, { ...DEFAULT_VIEW, metric }, 'function').rows.flatMap((row) => (row.bytes > 0 ? [row.name] : []));
   expect(names('peak').sort()).toEqual(['leak', 'spike']);
@@ -179,7 +179,9 @@ mapped-allocated  1s  main  8192 x1  server!main > server!map
   expect(top(trace, { ...NATIVE, ...middle, to: 1.9e9 }, 'function').total.bytes).toBe(0);
   const all = top(trace, { ...DEFAULT_VIEW, ...middle, from: 0.5e9, to: 1.5e9 }, 'function');
   expect(all.total.bytes).toBe(100);
-  expect(all.warnings.join()).toContain('mapped memory is left out: exact native recording keeps no event times');
+  expect(all.warnings.join()).toContain(
+    'mapped memory is left out: mapped memory is counted in every mode, which keeps no event times',
+  );
   expect(() => top(trace, { ...DEFAULT_VIEW, kinds: ['mapped'], ...middle, to: 1.9e9 }, 'function')).toThrow(
     'no event times',
   );

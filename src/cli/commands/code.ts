@@ -3,9 +3,9 @@ import { type CodeAnswer, code } from '../../query/code.ts';
 import type { Row } from '../../query/rows.ts';
 import type { Source } from '../../read/source.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
-import { headline, NEAR_MEANS, rowName } from '../../wording/rows.ts';
+import { NEAR_MEANS, rowName } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
-import { printAnswerWarnings, printJson } from '../print.ts';
+import { printAnswerWarnings, printHeadline, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 import { cutEnd, wrap } from '../terminal.ts';
@@ -39,7 +39,7 @@ export function codeCommand(shell: Shell): Command {
       }
       const what = [answer.function, answer.module, answer.path].filter((part) => part !== '').join(' · ');
       shell.out(wrap(what, shell.width));
-      shell.out(wrap(headline(answer), shell.width));
+      printHeadline(shell, answer);
       shell.out('');
       shell.out(formatCode(shell, answer, source.lines, options.limit ?? DEFAULT_LINES));
       if (answer.rows.some(({ near }) => near)) shell.out(shell.colors.dim(wrap(NEAR_MEANS, shell.width)));

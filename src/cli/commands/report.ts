@@ -118,7 +118,7 @@ function nextCommands(opened: Opened, answers: readonly ReportAnswer[], path = o
 
 const line = (...words: string[]) => ['memsurge', ...words].filter((word) => word !== '').join(' ');
 
-function nextOf(opened: Opened, { culprit, view, findings }: ReportAnswer, trace: string): string[] {
+function nextOf(opened: Opened, { culprit, view, findings, nothing }: ReportAnswer, trace: string): string[] {
   const commands: string[] = [];
   const { hideSystem } = findings.findLast((one) => one.about === 'share')?.view ?? view;
   if (culprit !== undefined) {
@@ -129,6 +129,12 @@ function nextOf(opened: Opened, { culprit, view, findings }: ReportAnswer, trace
   } else if (findings.some((finding) => finding.about === 'share')) {
     commands.push(line('top', trace, '--by function', viewFlags({ ...view, hideSystem })));
     commands.push(line('tree', trace, viewFlags({ ...view, hideSystem })));
+  }
+  const peak = findings.find((finding) => finding.about === 'peak');
+  if (peak !== undefined) commands.push(line('top', trace, '--by function', viewFlags(peak.view)));
+  if (nothing !== undefined && findings.some((finding) => finding.about === 'native')) {
+    const given: View = { ...view, kinds: ['native-heap'], metric: 'temporary' };
+    commands.push(line('top', trace, '--by function', viewFlags(given)));
   }
   return commands;
 }

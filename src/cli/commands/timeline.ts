@@ -2,9 +2,9 @@ import { Command } from 'commander';
 import type { Answer } from '../../query/rows.ts';
 import { type TimelineRow, timeline } from '../../query/timeline.ts';
 import { formatBytes, formatCount, formatTime } from '../../wording/figures.ts';
-import { headline, isUnrecorded, nothingText } from '../../wording/rows.ts';
+import { isUnrecorded, nothingText } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
-import { printAnswerWarnings, printJson } from '../print.ts';
+import { printAnswerWarnings, printHeadline, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { sparkline, wrap } from '../terminal.ts';
 import { addViewOptions, openView, type ViewOptions } from '../view-options.ts';
@@ -31,7 +31,7 @@ export function timelineCommand(shell: Shell): Command {
         printJson(shell, answer);
         return;
       }
-      shell.out(wrap(headline(answer), shell.width));
+      printHeadline(shell, answer);
       if (isUnrecorded(answer)) shell.out(wrap(nothingText(answer), shell.width));
       shell.out('');
       shell.out(formatTimeline(shell, answer));

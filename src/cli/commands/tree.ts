@@ -2,9 +2,9 @@ import { Command } from 'commander';
 import { type TreeRow, tree } from '../../query/tree.ts';
 import { TraceError } from '../../trace/errors.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../../wording/figures.ts';
-import { headline, nothingText, rowName } from '../../wording/rows.ts';
+import { nothingText, rowName } from '../../wording/rows.ts';
 import { addHelp, FILTER_HELP } from '../help.ts';
-import { printAnswerWarnings, printJson } from '../print.ts';
+import { printAnswerWarnings, printHeadline, printJson } from '../print.ts';
 import type { Shell } from '../shell.ts';
 import { formatTable } from '../table.ts';
 import { shorten, wrap } from '../terminal.ts';
@@ -37,7 +37,7 @@ export function treeCommand(shell: Shell): Command {
       printJson(shell, options.flat ? { ...answer, rows: flat(answer.rows) } : answer);
       return;
     }
-    shell.out(wrap(`${headline(answer)}${options.callers ? ' · callers below what they called' : ''}`, shell.width));
+    printHeadline(shell, answer, options.callers ? ' · callers below what they called' : '');
     shell.out('');
     shell.out(
       answer.rows.length === 0

@@ -3,7 +3,7 @@ import { top } from '../../query/top.ts';
 import type { Trace } from '../../trace/tables.ts';
 import type { Dimension, View } from '../../trace/view.ts';
 import { formatError } from '../../wording/figures.ts';
-import { headline, nothingText, residentAgeText, residentText, rowName, tells } from '../../wording/rows.ts';
+import { headline, netText, nothingText, residentAgeText, residentText, rowName, tells } from '../../wording/rows.ts';
 import { breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
@@ -27,7 +27,8 @@ export function whoOf(trace: Trace, view: View): Html {
     .map((dimension) => ({ dimension, answer: top(trace, view, dimension, ROWS) }))
     .filter(({ dimension, answer }) => tells(dimension, answer.rows));
   const age = all.residentAge === undefined ? '' : ` ${residentAgeText(all)}`;
-  return html`<p class="dim">${headline(all)}. Rows and “other” add up to the total.${age}</p>
+  const net = netText(all) && ` ${netText(all)}`;
+  return html`<p class="dim">${headline(all)}. Rows and “other” add up to the total.${age}${net}</p>
 <div class="tables">${tables.map(({ dimension, answer }) => tableOf(answer, dimension))}</div>`;
 }
 

@@ -42,14 +42,20 @@ function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
   const search = searches[by];
   const limit = limits[by].value;
   const asked = useAnswer('facet', () => ({ view: view.value, by, limit: limits[by].value, search: search.value }));
-  const { answer, error, waiting } = asked.value;
+  // What the metric cannot tell of is listed by what was allocated, so that one can still narrow or leave a filter.
+  const allocated = useAnswer('facet', () =>
+    asked.value.error === undefined
+      ? undefined
+      : { view: { ...view.value, metric: 'allocated' }, by, limit: limits[by].value, search: search.value },
+  );
+  const { error, waiting } = asked.value;
+  const { answer } = error === undefined ? asked.value : allocated.value;
   const filter: readonly string[] = view.value[FACETS[by]];
   const rows = answer?.rows ?? [];
   const isUnused = filter.length === 0 && search.value === '';
   // Native memory has no heaps and no types, and one process is no choice.
   const isNothing = rows.every(({ name }) => name === 'none' || name === '[no type]');
   if (isUnused && (isNothing || (by === 'process' && rows.length < 2))) return null;
-  if (error !== undefined && isUnused && by !== 'kind') return null;
   const isCut = rows.length >= limit;
   return (
     <section class={`facet${waiting ? ' waiting' : ''}`}>
@@ -72,7 +78,9 @@ function FacetList({ by }: { readonly by: Facet }): JSX.Element | null {
           }}
         />
       )}
-      {error !== undefined && by === 'kind' && <p class="empty">This cannot be counted: see beside.</p>}
+      {error !== undefined && by === 'kind' && (
+        <p class="empty">What was allocated: {view.value.metric} cannot be counted here, see beside.</p>
+      )}
       <ul>
         {rows.map((row) => (
           <li key={row.other ? '\u0000other' : row.name}>

@@ -4,8 +4,8 @@ import { useEffect } from 'preact/hooks';
 import { KIND_LABELS } from '../../trace/kinds.ts';
 import { type AskedView, METRICS, type Metric } from '../../trace/view.ts';
 import { formatTime } from '../../wording/figures.ts';
-import { accuracyText, beforeText, rowName, shownText } from '../../wording/rows.ts';
-import { METRIC_MEANS } from '../../wording/view.ts';
+import { accuracyText, beforeText, netText, rowName, shownText } from '../../wording/rows.ts';
+import { DEFAULT_METRIC_MEANS, METRIC_MEANS } from '../../wording/view.ts';
 import { busy, useAnswer } from '../answers.ts';
 import { bindKeys, boundKeys, LIST_KEYS } from '../keys.ts';
 import { changeView, clearFilters, go, place, view } from '../place.ts';
@@ -119,7 +119,7 @@ function MetricMenu(): JSX.Element {
           go({ view: chosen === '' ? rest : { ...rest, metric: chosen } });
         }}
       >
-        <option value="" title="unreleased for native memory, else allocated">
+        <option value="" title={DEFAULT_METRIC_MEANS}>
           {automatic}
         </option>
         {METRICS.map((name) => (
@@ -236,6 +236,7 @@ function Warnings(): JSX.Element | null {
   const { answer } = shownOf.value;
   const before = answer?.before;
   const texts = [
+    ...(answer === undefined || netText(answer) === '' ? [] : [netText(answer)]),
     ...(before === undefined ? [] : [beforeText(before)]),
     ...(answer?.warnings ?? facts.value.answer?.warnings ?? []),
   ];
