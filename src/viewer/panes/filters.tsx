@@ -7,6 +7,7 @@ import { rowName } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
 import { changeView, view } from '../place.ts';
 import { Bar, exactText, figureText } from '../widgets/figures.tsx';
+import { TypeName } from '../widgets/type-name.tsx';
 
 const TITLES: Record<Facet, string> = {
   kind: 'Memory',
@@ -125,7 +126,7 @@ function FacetButton({ by, row, filter }: FacetButtonProps): JSX.Element {
       title={`${rowName(row, by)}\n${exactText(unit, row[unit])}${help}`}
       onClick={(event) => choose(by, filter, row, event.ctrlKey || event.metaKey)}
     >
-      <span class="name">{rowName(row, by)}</span>
+      <span class="name">{by === 'type' ? <TypeName name={rowName(row, by)} /> : rowName(row, by)}</span>
       <span class="number">{figureText(unit, row)}</span>
       <span class="number dim">{formatShare(row.share)}</span>
       <Bar share={row.share} kind={by === 'kind' ? row.name : ''} />
