@@ -32,12 +32,14 @@ export interface Derived {
   readonly peakTimes: Float64Array;
 }
 
-/** Groups 0 … functions − 1 are functions; two more follow. */
+/** Groups 0 … functions − 1 are functions; three more follow. */
 interface FunctionGroups {
   readonly ofSlot: Int32Array;
   readonly noStack: number;
   /** Hide-system only: no user function on the stack. */
   readonly systemCode: number;
+  /** Hide-system only: the runtime's compiler, which compiles what the user's function calls. */
+  readonly compiler: number;
   readonly length: number;
 }
 
@@ -82,15 +84,20 @@ export function derived(trace: Trace): Derived {
     const first = once(() => findFirstOccurrences(trace, trace.frames.function, trace.functions.length));
     const firstLine = once(() => findFirstLines(trace));
     const moduleNames = once(() => findModuleNames(trace));
-    const functionGroups = [false, true].map((hide) => once(() => groupByFunction(trace, hide, systemFunctions)));
-    const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions)));
+    const compilers = once(() => findCompilers(trace));
+    const functionGroups = [false, true].map((hide) =>
+      once(() => groupByFunction(trace, hide, systemFunctions, compilers())),
+    );
+    const lineGroups = [false, true].map((hide) => once(() => groupByLine(trace, hide, systemFunctions, compilers())));
     const releases = once(() => findReleases(trace));
     const counted = once(() => {
       const kinds = new Set(trace.native.allocated.combinations.kind);
       return KINDS.filter((_, kind) => kinds.has(kind));
     });
     const peaks = once(() => findPeaks(trace));
-    const callTrees = [false, true].map((hide) => once(() => mergeByFunction(trace, hide, systemFunctions)));
+    const callTrees = [false, true].map((hide) =>
+      once(() => mergeByFunction(trace, hide, systemFunctions, compilers())),
+    );
     tables = {
       systemFunctions,
       functionGroups: (hide) => functionGroups[Number(hide)](),
@@ -123,22 +130,33 @@ export function derived(trace: Trace): Derived {
   return tables;
 }
 
-function groupByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): FunctionGroups {
+/**
+ * 1 per function of the runtime's compiler. It works in the thread that calls a method for the first time, below that
+ * method's caller, but its memory is none of what the caller's code asks for.
+ */
+function findCompilers({ functions, modules }: Trace): Uint8Array {
+  const isCompiler = modules.name.map((name) => name === 'libclrjit.so');
+  return Uint8Array.from(functions.module, (module) => Number(module !== NONE && isCompiler[module]));
+}
+
+function groupByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array, compilers: Uint8Array): FunctionGroups {
   const { stacks, frames, functions } = trace;
   const noStack = functions.length;
   const systemCode = functions.length + 1;
+  const compiler = functions.length + 2;
   const ofSlot = new Int32Array(stacks.length + 1);
   ofSlot[0] = noStack;
   for (let stack = 0; stack < stacks.length; stack++) {
     const fn = frames.function[stacks.frame[stack]];
     const prefix = stacks.prefix[stack];
-    if (!hideSystem || system[fn] === 0) ofSlot[stack + 1] = fn;
+    if (hideSystem && compilers[fn] === 1) ofSlot[stack + 1] = compiler;
+    else if (!hideSystem || system[fn] === 0) ofSlot[stack + 1] = fn;
     else ofSlot[stack + 1] = prefix === NONE ? systemCode : ofSlot[prefix + 1];
   }
-  return { ofSlot, noStack, systemCode, length: functions.length + 2 };
+  return { ofSlot, noStack, systemCode, compiler, length: functions.length + 3 };
 }
 
-function groupByLine(trace: Trace, hideSystem: boolean, system: Uint8Array): LineGroups {
+function groupByLine(trace: Trace, hideSystem: boolean, system: Uint8Array, compilers: Uint8Array): LineGroups {
   const { stacks, frames } = trace;
   const rows = new Map<number, number>();
   const groups: { file: number; line: number; near: number; function: number }[] = [];
@@ -162,9 +180,11 @@ function groupByLine(trace: Trace, hideSystem: boolean, system: Uint8Array): Lin
   const ofSlot = new Int32Array(stacks.length + 1);
   ofSlot[0] = noStack;
   for (let stack = 0; stack < stacks.length; stack++) {
-    const group = ofFrame[stacks.frame[stack]];
+    const frame = stacks.frame[stack];
+    const group = ofFrame[frame];
     const prefix = stacks.prefix[stack];
-    if (group !== NONE) ofSlot[stack + 1] = group;
+    if (compilers[frames.function[frame]] === 1) ofSlot[stack + 1] = noLine;
+    else if (group !== NONE) ofSlot[stack + 1] = group;
     else ofSlot[stack + 1] = prefix === NONE ? noLine : ofSlot[prefix + 1];
   }
   return {
@@ -244,18 +264,21 @@ function findFirstOccurrences(trace: Trace, keyOfFrame: Int32Array, keys: number
   return result;
 }
 
-function mergeByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array): CallTree {
+function mergeByFunction(trace: Trace, hideSystem: boolean, system: Uint8Array, compilers: Uint8Array): CallTree {
   const { stacks, frames } = trace;
-  const { noStack, systemCode } = derived(trace).functionGroups(hideSystem);
+  const { noStack, systemCode, compiler } = derived(trace).functionGroups(hideSystem);
   const nodes = createStackRows();
   const ofSlot = new Int32Array(stacks.length + 1);
   // Where the children of a stack go: its node, or the root while only system frames were seen.
   const inside = new Int32Array(stacks.length + 1).fill(NONE);
+  const isCompiler = (node: number) => nodes.frame.data[node] === compiler;
   ofSlot[0] = nodes.row(NONE, noStack);
   for (let stack = 0; stack < stacks.length; stack++) {
     const fn = frames.function[stacks.frame[stack]];
     const parent = inside[stacks.prefix[stack] + 1];
-    inside[stack + 1] = hideSystem && system[fn] === 1 ? parent : nodes.row(parent, fn);
+    if (hideSystem && compilers[fn] === 1)
+      inside[stack + 1] = parent !== NONE && isCompiler(parent) ? parent : nodes.row(parent, compiler);
+    else inside[stack + 1] = hideSystem && system[fn] === 1 ? parent : nodes.row(parent, fn);
     ofSlot[stack + 1] = inside[stack + 1] === NONE ? nodes.row(NONE, systemCode) : inside[stack + 1];
   }
   return { length: nodes.prefix.length, parent: nodes.prefix.finish(), group: nodes.frame.finish(), ofSlot };

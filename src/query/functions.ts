@@ -15,10 +15,13 @@ export type Label = Pick<Row, 'name' | 'module' | 'function' | 'file' | 'line' |
 /** The row of stacks that have no function of the user's, where the system's are folded. */
 export const SYSTEM_CODE = '[system code]';
 
+/** The row of what the runtime's compiler takes, where the system's code is folded. */
+const COMPILER = '[.NET runtime: JIT]';
+
 /** What a function group is called, see `FunctionGroups`. */
 export function functionLabel(trace: Trace, group: number): Label {
   if (group === trace.functions.length) return { name: '[no stack]' };
-  if (group > trace.functions.length) return { name: SYSTEM_CODE };
+  if (group > trace.functions.length) return { name: group === trace.functions.length + 1 ? SYSTEM_CODE : COMPILER };
   const module = moduleOfFunction(trace, group);
   const file = trace.functions.file[group];
   return {

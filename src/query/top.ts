@@ -196,14 +196,20 @@ function groupByLine(trace: Trace, view: View, selection: Selection): Groups {
 function groupByModule(trace: Trace, view: View, selection: Selection): Groups {
   const byFunction = derived(trace).functionGroups(view.hideSystem);
   const noModule = trace.modules.length;
-  // The functions' own special groups (no stack, system code) keep their place behind the modules.
-  const ofFunction = Int32Array.from({ length: trace.functions.length + 2 }, (_, group) => {
+  // The functions' own special groups (no stack, system code, compiler) keep their place behind the modules.
+  const ofFunction = Int32Array.from({ length: byFunction.length }, (_, group) => {
     if (group >= trace.functions.length) return noModule + 1 + (group - trace.functions.length);
     return trace.functions.module[group] === NONE ? noModule : trace.functions.module[group];
   });
   const ofSlot = byFunction.ofSlot.map((group) => ofFunction[group]);
   return {
-    sums: sumByStackGroup(trace, selection, view.unit, ofSlot, trace.modules.length + 3),
+    sums: sumByStackGroup(
+      trace,
+      selection,
+      view.unit,
+      ofSlot,
+      noModule + 1 + byFunction.length - trace.functions.length,
+    ),
     label: (group) => {
       if (group === noModule) return { name: '[no module]' };
       if (group > noModule) return functionLabel(trace, group - noModule - 1 + trace.functions.length);

@@ -77,12 +77,15 @@ const LANGUAGE_SOURCES =
 /** The framework compiled into a program by NativeAOT: `S_P_CoreLib_System_…__Add`, `System_Linq_…__ToList`. */
 const AOT_FRAMEWORK = /^(S_P_[A-Z]\w*?_|System_\w+?(__|<))/;
 
+/** As symbols/names.ts calls what the runtime makes between managed and native code; it is in the module of the method that it is for. */
+const RUNTIME_STUB = /^IL_STUB.* \(runtime stub\)$/;
+
 /**
- * True for code of a language's own library that was compiled into the module that uses it: C++ templates and inline
+ * True for stubs of the runtime, and code of a language's own library that was compiled into the module that uses it: C++ templates and inline
  * functions, Rust generics, .NET's framework by NativeAOT. Told by its name where that is `std::…`, else by where its source lies.
  * @param file source of the line, empty when not known
  */
 export function isLanguageCode(functionName: string, file: string): boolean {
-  if (AOT_FRAMEWORK.test(functionName)) return true;
+  if (AOT_FRAMEWORK.test(functionName) || RUNTIME_STUB.test(functionName)) return true;
   return LANGUAGE_SOURCES.test(file) || /^(std|__gnu_cxx|__cxxabiv1)::/.test(qualifiedName(functionName));
 }

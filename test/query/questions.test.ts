@@ -41,6 +41,26 @@ describe('folding system code', () => {
     ]);
   });
 
+  test("the compiler's memory is not that of the method that calls what it compiles", () => {
+    const compiled = `
+native  1ms  main  64 x1  app!Main (App.cs:1) > app!Work (App.cs:2) > System.Runtime!Prestub > libclrjit.so!compile > libclrjit.so!arena > System.C!malloc
+native  2ms  main  16 x1  app!Main (App.cs:1) > app!Work (App.cs:2) > System.Crypto!take
+native  3ms  main  4 x1   app!Main (App.cs:1) > libclrjit.so!compile > app!Resolve (App.cs:7) > System.C!malloc`;
+    const folded = by('function', compiled, { hideSystem: true });
+    expect(folded).toContainEqual(['[.NET runtime: JIT]', 64]);
+    expect(folded).toContainEqual(['Work', 16]);
+    for (const hideSystem of [true, false]) {
+      expect(by('line', compiled, { hideSystem })).toEqual([
+        ['[no source line]', 64],
+        ['App.cs:2', 16],
+        ['App.cs:7', 4],
+      ]);
+    }
+    const { rows } = tree(traceFromText(compiled), { ...DEFAULT_VIEW, hideSystem: true }, 'callees');
+    expect(named(rows[0].children[0].children)).toContainEqual(['[.NET runtime: JIT]', 64]);
+    expect(by('module', compiled, { hideSystem: true })).toContainEqual(['[.NET runtime: JIT]', 64]);
+  });
+
   test('by line: the innermost line of the user, also of a caller further out', () => {
     expect(by('line', FOLDED)).toEqual([
       ['[no stack]', 8],

@@ -29,6 +29,8 @@ test.each([
   ['<shop::Order as core::fmt::Display>::fmt', '/home/me/shop/src/order.rs', false],
   ['core::Engine::start()', '/home/me/core/engine.cpp', false],
   ['stdio::write(int)', '', false],
+  ['IL_STUB_PInvoke (runtime stub)', '', true],
+  ['Shop.IL_STUB_Maker.Make', '', false],
 ])('%s from "%s" is code of a language: %s', (name, file, expected) => {
   expect(isLanguageCode(name, file)).toBe(expected);
 });
