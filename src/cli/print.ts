@@ -4,7 +4,16 @@ import { printable, printableJson } from '../trace/printable.ts';
 import { shellWord } from '../trace/shell-word.ts';
 import type { Dimension } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare } from '../wording/figures.ts';
-import { beforeText, headline, netText, nothingText, residentAgeText, residentText, rowName } from '../wording/rows.ts';
+import {
+  beforeText,
+  besideText,
+  headline,
+  netText,
+  nothingText,
+  residentAgeText,
+  residentText,
+  rowName,
+} from '../wording/rows.ts';
 import type { Shell } from './shell.ts';
 import { type Column, formatTable } from './table.ts';
 import { shareBar, wrap } from './terminal.ts';
@@ -82,7 +91,7 @@ export function formatRows(shell: Shell, answer: Answer, dimension: Dimension): 
   columns.push({
     title: bytes ? 'Objects' : 'Bytes',
     align: 'right',
-    cells: rows.map((row) => (bytes ? formatCount(row.count) : formatBytes(row.bytes))),
+    cells: rows.map((row) => besideText(answer, row)),
     spare: 1,
   });
   columns.push({

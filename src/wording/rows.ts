@@ -71,6 +71,16 @@ export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accura
   return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
 }
 
+/** A row's figure in the unit that was not asked for, whose error is not stated: "≈ 21.2 k" where it is an estimate. */
+export function besideText(
+  { unit, accuracy }: Pick<Answer, 'unit' | 'accuracy'>,
+  row: Pick<Row, 'bytes' | 'count' | 'error'>,
+): string {
+  const isExact = accuracy === 'exact' || (accuracy === 'sampled' && row.error === undefined);
+  const figure = unit === 'bytes' ? formatCount(row.count) : formatBytes(row.bytes);
+  return isExact ? figure : `≈ ${figure}`;
+}
+
 /** False of a dimension that the memory does not have: native memory is in no GC heap and knows no types, one process is no choice. */
 export function tells(dimension: Dimension, rows: readonly Row[]): boolean {
   if (dimension === 'process') return rows.length > 1;

@@ -22,29 +22,29 @@ describe('top', () => {
     expect(out).toMatchInlineSnapshot(`
       "all 201 MiB · allocated · sampled ±0.6 %
 
-        Bytes  Share               Error  Objects  Kind
-      201 MiB  100 %  ██████████  ±0.6 %   13.3 k  .NET memory allocations
+        Bytes  Share               Error   Objects  Kind
+      201 MiB  100 %  ██████████  ±0.6 %  ≈ 13.3 k  .NET memory allocations
 
-        Bytes   Share               Error  Objects  Heap
-      200 MiB  99.6 %  ██████████   exact        2  large object heap (LOH)
-      800 KiB   0.4 %              ±168 %   13.3 k  small object heap (SOH)
+        Bytes   Share               Error   Objects  Heap
+      200 MiB  99.6 %  ██████████   exact         2  large object heap (LOH)
+      800 KiB   0.4 %              ±168 %  ≈ 13.3 k  small object heap (SOH)
 
-        Bytes   Share               Error  Objects  Type
-      200 MiB  99.6 %  ██████████   exact        2  System.Byte[]
-      600 KiB   0.3 %              ±242 %   4.80 k  System.String
-      200 KiB  <0.1 %              ±184 %   8.53 k  System.Object
+        Bytes   Share               Error   Objects  Type
+      200 MiB  99.6 %  ██████████   exact         2  System.Byte[]
+      600 KiB   0.3 %              ±242 %  ≈ 4.80 k  System.String
+      200 KiB  <0.1 %              ±184 %  ≈ 8.53 k  System.Object
 
-        Bytes   Share               Error  Objects  Thread
-      200 MiB  99.6 %  ██████████   exact        2  loader (1)
-      700 KiB   0.3 %              ±198 %   9.07 k  worker (2)
-      100 KiB  <0.1 %              ±311 %   4.27 k  timer (3)
+        Bytes   Share               Error   Objects  Thread
+      200 MiB  99.6 %  ██████████   exact         2  loader (1)
+      700 KiB   0.3 %              ±198 %  ≈ 9.07 k  worker (2)
+      100 KiB  <0.1 %              ±311 %  ≈ 4.27 k  timer (3)
 
-          Own   Share   Error    Total  Objects  Function
-      200 MiB  99.6 %   exact  200 MiB        2  Shop.Program.LoadCustomerAttachments
-      500 KiB   0.2 %  ±311 %  500 KiB   4.00 k  System.String.Concat
-      100 KiB  <0.1 %  ±311 %  600 KiB      800  Shop.Report.Print
-      100 KiB  <0.1 %  ±311 %  100 KiB   4.27 k  System.Threading.Timer.Fire
-      100 KiB  <0.1 %  ±311 %            4.27 k  other (2 more)
+          Own   Share   Error    Total   Objects  Function
+      200 MiB  99.6 %   exact  200 MiB         2  Shop.Program.LoadCustomerAttachments
+      500 KiB   0.2 %  ±311 %  500 KiB  ≈ 4.00 k  System.String.Concat
+      100 KiB  <0.1 %  ±311 %  600 KiB     ≈ 800  Shop.Report.Print
+      100 KiB  <0.1 %  ±311 %  100 KiB  ≈ 4.27 k  System.Threading.Timer.Fire
+      100 KiB  <0.1 %  ±311 %           ≈ 4.27 k  other (2 more)
       "
     `);
   });
@@ -54,10 +54,10 @@ describe('top', () => {
     expect(out).toMatchInlineSnapshot(`
       "all 201 MiB · allocated · sampled ±0.6 %
 
-          Own   Share               Error    Total  Objects  Function                              Module
-      200 MiB  99.6 %  ██████████   exact  200 MiB        2  Shop.Program.LoadCustomerAttachments  app
-      500 KiB   0.2 %              ±311 %  500 KiB   4.00 k  System.String.Concat                  System.Private.CoreLib
-      300 KiB   0.1 %              ±139 %            9.33 k  other (4 more)
+          Own   Share               Error    Total   Objects  Function                              Module
+      200 MiB  99.6 %  ██████████   exact  200 MiB         2  Shop.Program.LoadCustomerAttachments  app
+      500 KiB   0.2 %              ±311 %  500 KiB  ≈ 4.00 k  System.String.Concat                  System.Private.CoreLib
+      300 KiB   0.1 %              ±139 %           ≈ 9.33 k  other (4 more)
       "
     `);
   });
@@ -88,9 +88,9 @@ describe('top', () => {
     expect(out).toMatchInlineSnapshot(`
       "shown 4.80 k objects of 13.3 k objects · allocated · sampled ±242 %
 
-      Objects   Share   Error    Bytes  Line         Function
-       4.00 k  83.3 %  ±311 %  500 KiB  Report.cs:5  Shop.Report.Print
-          800  16.7 %  ±311 %  100 KiB  Report.cs:6  Shop.Report.Print
+      Objects   Share   Error      Bytes  Line         Function
+       4.00 k  83.3 %  ±311 %  ≈ 500 KiB  Report.cs:5  Shop.Report.Print
+          800  16.7 %  ±311 %  ≈ 100 KiB  Report.cs:6  Shop.Report.Print
       "
     `);
   });

@@ -1,6 +1,7 @@
-import type { Row } from '../../query/rows.ts';
+import type { Answer, Row } from '../../query/rows.ts';
 import type { Unit } from '../../trace/view.ts';
 import { formatBytes, formatCount, formatShare, UNKNOWN } from '../../wording/figures.ts';
+import { besideText } from '../../wording/rows.ts';
 import { clipped, type Html, html } from './markup.ts';
 
 /** Longest name that is shown whole. */
@@ -31,6 +32,12 @@ export function bytesCell(bytes: number | null): Html {
 /** A cell of a count, likewise. */
 export function countCell(count: number): Html {
   return html`<td class="n" title="${exactly(count)}">${formatCount(count)}</td>`;
+}
+
+/** A cell of the figure that was not asked for. */
+export function besideCell(answer: Pick<Answer, 'unit' | 'accuracy'>, row: Row): Html {
+  const exact = answer.unit === 'bytes' ? exactly(row.count) : `${exactly(row.bytes)} bytes`;
+  return html`<td class="n" title="${exact}">${besideText(answer, row)}</td>`;
 }
 
 const exactly = (value: number) => Math.round(value).toLocaleString('en');

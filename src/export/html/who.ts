@@ -4,7 +4,7 @@ import type { Trace } from '../../trace/tables.ts';
 import type { Dimension, View } from '../../trace/view.ts';
 import { formatError } from '../../wording/figures.ts';
 import { headline, netText, nothingText, residentAgeText, residentText, rowName, tells } from '../../wording/rows.ts';
-import { breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
+import { besideCell, breakable, bytesCell, countCell, scrolling, shareCell } from './figures.ts';
 import { type Html, html } from './markup.ts';
 
 /** Rows of a table; the rest is its row "other". */
@@ -43,7 +43,7 @@ function tableOf(answer: Answer, dimension: Dimension): Html {
   const row = (one: Row) => html`<tr${one.other && html` class="other"`}>${nameCell(one, dimension)}
 ${figure(one)}${shareCell(one.share)}
 ${sampled && html`<td class="n">${errorText(one)}</td>`}${resident && html`<td class="n">${residentText(one)}</td>`}
-${byFunction && totalCell(one, figure)}${bytes ? countCell(one.count) : bytesCell(one.bytes)}</tr>`;
+${byFunction && totalCell(one, figure)}${besideCell(answer, one)}</tr>`;
   const table = html`<table class="rows">
 <caption>By ${TITLES[dimension]?.toLowerCase()}</caption>
 <thead><tr><th scope="col">${TITLES[dimension]}</th>

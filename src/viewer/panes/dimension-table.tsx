@@ -2,12 +2,13 @@ import { signal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { Answer, Row } from '../../query/rows.ts';
 import { formatBytes } from '../../wording/figures.ts';
-import { rowName } from '../../wording/rows.ts';
+import { besideText, rowName } from '../../wording/rows.ts';
 import { useAnswer } from '../answers.ts';
 import { changeView, view } from '../place.ts';
-import { emptyText, exactText, figureColumns, figureText } from '../widgets/figures.tsx';
+import { emptyText, exactText, figureColumns } from '../widgets/figures.tsx';
 import { type Column, Grid } from '../widgets/grid.tsx';
 import { Refusal } from '../widgets/refusal.tsx';
+import { TypeName } from '../widgets/type-name.tsx';
 
 const search = { type: signal(''), thread: signal('') };
 const selected = { type: signal(''), thread: signal('') };
@@ -57,7 +58,7 @@ function columnsOf(answer: Answer, by: 'type' | 'thread'): Column<Row>[] {
       width: '6em',
       number: true,
       spare: 2,
-      text: (row) => figureText(other, row),
+      text: (row) => besideText(answer, row),
       value: (row) => row[other],
       hint: (row) => exactText(other, row[other]),
     },
@@ -70,6 +71,11 @@ function columnsOf(answer: Answer, by: 'type' | 'thread'): Column<Row>[] {
       value: average,
       hint: () => 'bytes of one object',
     },
-    { title: TITLES[by], width: '1fr', text: (row) => rowName(row, by) },
+    {
+      title: TITLES[by],
+      width: '1fr',
+      text: (row) => rowName(row, by),
+      ...(by === 'type' && { cell: (row: Row) => <TypeName name={rowName(row, by)} /> }),
+    },
   ];
 }
