@@ -42,6 +42,8 @@ export type RecordingFacts = Pick<
   Recording,
   'source' | 'path' | 'startedAt' | 'mode' | 'events' | 'eventsLost' | 'preview'
 > & {
+  /** The recorder ended early: what is not there need not be for want of recording. */
+  readonly isUnfinished?: boolean;
   /** Monotonic ns of time 0 and of the end. */
   readonly startTime: number;
   readonly endTime: number;

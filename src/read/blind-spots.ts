@@ -13,13 +13,16 @@ export function missingOf(process: ProcessInput, facts: RecordingFacts): RawBlin
   if (facts.preview) return [];
   const said = [...facts.blindSpots, ...process.blindSpots].filter(({ effect }) => effect === 'absent');
   const isSaid = (kind: Kind) => said.some(({ kinds }) => kinds.includes(kind));
+  const why = facts.isUnfinished ? UNFINISHED : 'no agent began in it';
   const native =
     process.native.length > 0 || isSaid('native-heap')
       ? []
-      : [always('absent', NATIVE_KINDS, 'native memory was not recorded: no agent began in it')];
+      : [always('absent', NATIVE_KINDS, `native memory was not recorded: ${why}`)];
   return [...native, ...(isSaid('gc-heap') ? [] : managed(process, facts))];
 }
 
+const UNFINISHED =
+  'the recording was not finished (its recorder was ended, or its disk was full), and nothing of it was kept';
 const GC_HEAP: readonly Kind[] = ['gc-heap'];
 const RUNTIME = /\/(libcoreclr\.so|System\.Private\.CoreLib\.dll)$/;
 
@@ -32,6 +35,7 @@ function managed(
     if (runtime !== '') return absent('nothing that its runtime told can be read');
     const paths = [...images, ...native.flatMap((one) => one.capture.modules)].map(({ path }) => path);
     if (!paths.some((path) => RUNTIME.test(path))) return [];
+    if (facts.isUnfinished) return absent(UNFINISHED);
     if (diagnosticsOff === '')
       return absent('its .NET runtime did not connect, so its diagnostics are off, or it ended at once');
     return absent(`${diagnosticsOff} in its environment keeps its .NET runtime from telling anything`);

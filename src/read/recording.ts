@@ -78,6 +78,7 @@ function factsOf(
     path: file.path,
     startedAt: manifest.startedAt,
     mode: manifest.mode,
+    isUnfinished: manifest.state === 'recording',
     startTime: manifest.startTime,
     endTime: manifest.endTime ?? Math.max(manifest.startTime, ...processes.map((process) => process.endTime)),
     ...streamFacts(captures, warnings),

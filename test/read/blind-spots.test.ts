@@ -34,6 +34,10 @@ function missing(rest: object, facts: Partial<RecordingFacts> = {}): string[] {
 describe('managed memory that is missing', () => {
   test('of a runtime that never connected, with the reason where it is known', () => {
     expect(missing({})).toEqual([]); // no .NET program
+    expect(missing({ images: [CORECLR], native: [] }, { isUnfinished: true })).toEqual([
+      expect.stringMatching(/^native memory was not recorded: the recording was not finished/),
+      expect.stringMatching(/^no managed memory was recorded: the recording was not finished/),
+    ]);
     expect(missing({ images: [CORECLR] }).join()).toContain('its .NET runtime did not connect');
     expect(missing({ native: [{ capture: { modules: [CORECLR] } }] }).join()).toContain('did not connect');
     expect(missing({ images: [CORECLR], diagnosticsOff: 'DOTNET_EnableDiagnostics=0' }).join()).toContain(
