@@ -205,11 +205,14 @@ bool modules_keep_code(uint64_t address, uint64_t bytes) {
 
 void modules_reset(void) {
   memset(known_images, 0, sizeof known_images);
-  void *found = dlvsym(RTLD_DEFAULT, "_dl_find_object", "GLIBC_2.35");
-  memcpy(&find_object_by_libc, &found, sizeof found);
+  /* Not in a child made by fork: it may find the loader's lock held for ever, and what is freed by the way would be missed. */
+  if (kept_count == 0) {
+    void *found = dlvsym(RTLD_DEFAULT, "_dl_find_object", "GLIBC_2.35");
+    memcpy(&find_object_by_libc, &found, sizeof found);
+    uint64_t loader = getauxval(AT_BASE);
+    dl_iterate_phdr(keep_image, &loader);
+  }
   if (!HAS_FIND_OBJECT) modules_list_refresh();
-  uint64_t loader = getauxval(AT_BASE);
-  if (kept_count == 0) dl_iterate_phdr(keep_image, &loader);
   long length = SYSTEM_CALL4(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program_path, sizeof program_path - 1);
   program_path[length > 0 ? length : 0] = 0;
 }

@@ -87,6 +87,10 @@ for text in "$scratch/children"/*.txt; do
 done
 grep -l '^start 3$' "$scratch/children"/*.txt >/dev/null || fail "no file of the forked child"
 
+record lookup
+files 2
+for text in "$scratch/$case"/*.txt; do expect skipped_count 0; done
+
 record forks
 files 101
 
