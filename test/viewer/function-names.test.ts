@@ -11,16 +11,16 @@ test('the last part of a name is what fits into a narrow box', () => {
   expect(last('[unknown 0x7f00]')).toBe('[unknown 0x7f00]');
 });
 
-test("a type's namespaces are told from what its name ends with", () => {
+test("a type's own name is told from its namespaces and arguments", () => {
   const marked = (name: string) =>
     typeParts(name)
-      .map(({ text, isNamespace }) => (isNamespace ? `(${text})` : text))
+      .map(({ text, kind }) => ({ namespace: `(${text})`, argument: `{${text}}`, name: text })[kind])
       .join('');
   for (const [name, parts] of [
     ['System.String', '(System.)String'],
     [
-      'System.Collections.Generic.Dictionary<System.String, A.B.C[]>.Entry[]',
-      '(System.Collections.Generic.)Dictionary<(System.)String, (A.B.)C[]>.Entry[]',
+      'System.Collections.Generic.Dictionary<System.String, A.B.C<Int32>[]>.Entry[]',
+      '(System.Collections.Generic.)Dictionary<(System.){String, }(A.B.){C<Int32>[]}>.Entry[]',
     ],
     ['Program', 'Program'],
     ['[no type]', '[no type]'],

@@ -221,3 +221,24 @@ describe('a function that is selected', () => {
     expect(await page.getByRole('heading', { name: /^Callers of/ }).textContent()).toContain(first.Function);
   });
 });
+
+test("of a type's name that does not fit the namespaces go first, in the filters and in Types", async () => {
+  const page = await visit(`${url}?tab=types`, { viewport: { width: 1000, height: 700 } });
+  await settled(page);
+  const names: Cut[][] = await page.evaluate(`Array.from(document.querySelectorAll('.type-name'), (name) =>
+    Array.from(name.children, (part) => ({
+      isNamespace: part.className === 'namespace',
+      cut: part.scrollWidth > part.clientWidth + 1,
+      width: part.clientWidth,
+    })))`);
+  expect(names.some((parts) => parts.some(({ isNamespace, cut }) => isNamespace && cut))).toBe(true);
+  for (const parts of names.filter((one) => one.some(({ isNamespace, cut }) => !isNamespace && cut)))
+    for (const { isNamespace, width } of parts) if (isNamespace) expect(width).toBeLessThan(15);
+});
+
+/** A part of a type's name on the screen, px. */
+interface Cut {
+  readonly isNamespace: boolean;
+  readonly cut: boolean;
+  readonly width: number;
+}

@@ -1,12 +1,12 @@
 import type { JSX } from 'preact';
 import { typeParts } from '../type-name.ts';
 
-/** A type's name of which, where it does not fit, the namespaces go first. */
+/** A type's name of which, where it does not fit, the namespaces go first, then its arguments. */
 export function TypeName({ name }: { readonly name: string }): JSX.Element {
   return (
     <span class="type-name">
-      {typeParts(name).map(({ text, isNamespace }, at) => (
-        <span key={at} class={isNamespace ? 'namespace' : undefined}>
+      {typeParts(name).map(({ text, kind }, at) => (
+        <span key={at} class={kind}>
           {text}
         </span>
       ))}
