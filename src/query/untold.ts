@@ -40,7 +40,7 @@ export function untoldOf(trace: Trace, view: MetricView): Untold | undefined {
   const isInside = view.from > 0 && view.to < lastMoment(trace);
   const { metric } = view;
   if ((metric === 'unreleased' || metric === 'temporary') && isInside && counted.length > 0) {
-    return { kinds: counted, reason: noEventTimes(metric, counted), isAll: !isToldBeside(trace, view, counted) };
+    return { kinds: counted, reason: noEventTimes(trace, metric, counted), isAll: !isToldBeside(trace, view, counted) };
   }
   if (metric !== 'peak') return undefined;
   if ((view.from > 0 || view.to < lastMoment(trace)) && counted.includes('native-heap')) {
@@ -66,13 +66,15 @@ function isToldBeside(trace: Trace, { kinds }: Pick<View, 'kinds'>, untold: read
 }
 
 const PEAK_OF_ALL =
-  'the peak of exact native recording is known for the whole recording only: leave out the range of time';
+  'where native memory is counted, its peak is known for the whole recording only: leave out the range of time';
 
-function noEventTimes(metric: Metric, kinds: readonly Kind[]): string {
-  const isExact = kinds.includes('native-heap');
+function noEventTimes({ processes }: Trace, metric: Metric, kinds: readonly Kind[]): string {
+  const isSampled = processes.nativeSource.includes('sampled') && !processes.nativeSource.includes('exact');
+  const isExact = kinds.includes('native-heap') && !isSampled;
+  const names = kinds.map((kind) => (kind === 'native-heap' ? UNSEEN_BLOCKS : KIND_LABELS[kind]));
   const why = isExact
     ? 'exact native recording keeps no event times'
-    : `${listed(kinds.map((kind) => KIND_LABELS[kind]))} ${plural(kinds.length, 'is', 'are')} counted in every mode, which keeps no event times`;
+    : `${listed(names)} ${plural(names.length, 'is', 'are')} counted in every mode, which keeps no event times`;
   const remedies = [
     'leave out its end or its beginning',
     'use the metric "net" (allocated minus released)',
@@ -80,6 +82,9 @@ function noEventTimes(metric: Metric, kinds: readonly Kind[]): string {
   ];
   return `${why}, so "${metric}" needs a range that begins with the recording or ends with it; ${either(remedies)}`;
 }
+
+/** Of the native heap where blocks are sampled. */
+const UNSEEN_BLOCKS = 'what an allocator maps whose blocks are not seen';
 
 const either = (texts: readonly string[]) => `${texts.slice(0, -1).join(', ')}, or ${texts.at(-1)}`;
 

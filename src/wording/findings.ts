@@ -1,9 +1,8 @@
+import type { NativeFinding, PeakFinding } from '../query/native-findings.ts';
 import type {
   AllocatedFinding,
   Finding,
   HeapFinding,
-  NativeFinding,
-  PeakFinding,
   ReportAnswer,
   ResidentFinding,
   ShareFinding,

@@ -149,6 +149,11 @@ describe('a range inside the recording', () => {
     const ofMapped = refusal(sampled, { kinds: ['mapped'], metric: 'unreleased' });
     expect(ofMapped).toMatch(/^mapped memory is counted in every mode.*use the metric "net"/);
     expect(ofMapped).not.toMatch(/exact|sampled/);
+    // Mappings of an allocator whose blocks are not seen are native heap, and counted beside sampled blocks.
+    const allocator = { ...counted, processes: { ...counted.processes, nativeSource: ['sampled' as const] } };
+    const ofAllocator = refusal(allocator, { metric: 'unreleased' });
+    expect(ofAllocator).toMatch(/^what an allocator maps whose blocks are not seen is counted in every mode/);
+    expect(ofAllocator).not.toMatch(/exact|--native/);
     expect(refusal(counted, { metric: 'temporary' })).toMatch(
       /^exact native recording .* record with --native sampled$/,
     );

@@ -72,17 +72,53 @@ describe.skipIf(unable !== undefined)(`the native surge${unable ? ` (${unable})`
 
   test('is one click away in Findings', async () => {
     const page = await visit(url);
-    await page
+    const lines = page
       .locator('.finding', { hasText: /^Line.*HeapMalloc1/ })
-      .getByRole('button', { name: /^example\.cpp/ })
-      .click();
+      .getByRole('button', { name: /^example\.cpp/ });
+    expect(await lines.count(), 'one of each of the three leaks').toBe(3);
+    await lines.first().click();
     expect((await hotLine(page)).text).toContain('malloc(bytes)');
   });
 
-  test('asked for what it cannot tell, says so in every tab, with a way on', async () => {
+  /** Parameters of a range that neither begins nor ends with the recording. */
+  async function inside(): Promise<string> {
     const { rows } = (await ask('timeline', trace)) as unknown as { rows: { to: number }[] };
     const end = rows.at(-1)!.to;
-    const page = await visit(`${url}?kind=native-heap&metric=unreleased&from=${end * 0.25}&to=${end * 0.75}`);
+    return `from=${Math.round(end * 0.25)}&to=${Math.round(end * 0.75)}`;
+  }
+
+  test('of a part of the recording is told by what is known of it, which the page chooses and says', async () => {
+    const page = await visit(`${url}?${await inside()}`);
+    const findings = page.locator('.findings section');
+    expect(await findings.locator('h2').allTextContents()).toEqual(
+      expect.arrayContaining([
+        'How it grew',
+        'Native heap: who allocated more than was released',
+        '.NET memory: who allocated',
+      ]),
+    );
+    await filterRow(page, /^native heap/).click();
+    expect(await shown(page)).toMatch(/ net · exact$/);
+    const metric = page.getByRole('combobox', { name: 'metric' });
+    expect(await metric.locator('option:checked').textContent()).toBe('net (automatic)');
+    expect(await page.getByRole('list', { name: 'warnings' }).textContent()).toContain(
+      'minus what was released in it: of a range inside',
+    );
+    expect(await findings.locator('.finding', { hasText: /^Function/ }).textContent()).toMatch(
+      /HeapMalloc1 \([\d.]+ [MG]iB, exact\)/,
+    );
+    await picture(page, 'story2-range');
+    for (const tab of ['Call tree', 'Hotspots', 'Flame graph', 'Threads']) {
+      await openTab(page, tab);
+      expect(await page.getByRole('alert').count(), tab).toBe(0);
+    }
+    await filterRow(page, /^leaker-1/).click();
+    expect(await shown(page)).toMatch(/^shown .* net · exact$/);
+  });
+
+  test('asked for what it cannot tell, says so in every tab, with a way on', async () => {
+    const page = await visit(`${url}?kind=native-heap&metric=unreleased&${await inside()}`);
+    await expect.poll(() => filterRow(page, /^leaker-1/).count(), { message: 'one can still filter' }).toBe(1);
     for (const tab of ['Findings', 'Call tree', 'Hotspots', 'Flame graph', 'Types', 'Threads']) {
       await openTab(page, tab);
       await expect
