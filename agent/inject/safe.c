@@ -77,6 +77,8 @@ static bool read_task_file(pid_t pid, pid_t tid, const char *name, char *text, s
 /* /proc/PID/task/TID/syscall: "running", or number, six arguments, stack pointer, program counter (proc(5)). */
 enum candidate candidate_of(pid_t pid, pid_t tid) {
   char text[512];
+  /* The agent's own, which another start may have to end first. */
+  if (read_task_file(pid, tid, "comm", text, sizeof text) && strcmp(text, "memsurge\n") == 0) return CANDIDATE_NONE;
   if (!read_task_file(pid, tid, "syscall", text, sizeof text)) return CANDIDATE_NONE;
   if (strncmp(text, "running", 7) == 0) return CANDIDATE_RUNS;
   struct call_of_thread call;

@@ -48,7 +48,8 @@ static void listen(void) {
 
 static uint64_t silence_ns(void) { return monotonic_ns() - atomic_load(&beaten_at); }
 
-bool control_may_be_replaced(void) { return silence_ns() > REPLACED_NS; }
+/* The thread itself may have been borrowed to ask. */
+bool control_may_be_replaced(void) { return silence_ns() > REPLACED_NS && !pthread_equal(pthread_self(), control_thread); }
 
 static void *run(void *unused) {
   SYSTEM_CALL3(SYS_prctl, PR_SET_NAME, "memsurge", 0);

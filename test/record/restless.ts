@@ -89,6 +89,8 @@ async function stopAgent(pid: number, directory: string): Promise<void> {
     return counters !== undefined;
   });
   counters!.askToStop();
+  // Its thread has its name only once it runs.
+  await until(() => counters!.stopped);
   counters!.close();
   await until(() => !hasAgentThread(pid));
 }

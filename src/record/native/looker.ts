@@ -345,7 +345,7 @@ function namesIn(directory: string): string[] {
 }
 
 /** How long an agent in a running process may take to leave it, ms. */
-const STOP_TIMEOUT = 2_000;
+const STOP_TIMEOUT = 5_000;
 
 async function stopAll(agents: readonly Agent[]): Promise<void> {
   const running = agents.filter(({ sampled }) => !sampled.over);

@@ -41,6 +41,11 @@ export function startInjector(
     child.once('exit', () => settle());
     child.once('error', () => settle());
   });
+  // Not its exit, which can be seen before its last words are read; one that could not be started has no words.
+  const isSilent = new Promise<void>((settle) => {
+    child.once('close', () => settle());
+    child.once('error', () => settle());
+  });
   const lines = createInterface({ input: child.stdout });
   const said: string[] = [];
   lines.on('line', (line) => said.push(line));
@@ -48,7 +53,7 @@ export function startInjector(
   return {
     async next() {
       const more = said.length > 0 || once(lines, 'line');
-      if (!(await withTimeout(Promise.race([more, once(lines, 'close'), ended]), PATIENCE))) child.kill('SIGKILL');
+      if (!(await withTimeout(Promise.race([more, isSilent]), PATIENCE))) child.kill('SIGKILL');
       const line = said.shift();
       if (line === undefined) throw new Error('the injector ended without a word');
       const space = line.indexOf(' ');
