@@ -2,7 +2,10 @@ import { defineConfig } from 'vitest/config';
 import config from './vitest.config.ts';
 
 /** Of the suite, those files that leave variants out there. */
-const WITH_ALL_VARIANTS = ['record/guardian', 'stories/story1', 'symbols/native/lines', 'viewer/explore'];
+const WITH_ALL_VARIANTS = [
+  ...['record/guardian', 'record/native-attach', 'record/run', 'stories/parity', 'stories/story1', 'stories/story2'],
+  ...['symbols/native/lines', 'viewer/explore', 'viewer/looks'],
+];
 
 /** What takes minutes: long loops, fine grids, all variants, fuzzing. `npm run test:long`, after `npm test` has built what they need. */
 export default defineConfig({

@@ -1,17 +1,10 @@
-import { existsSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
-
-const CHROMIUM = '/usr/bin/chromium';
-
-/** Why pages cannot be shown here; undefined where they can. */
-export function whyNoBrowser(): string | undefined {
-  return existsSync(CHROMIUM) ? undefined : `there is no ${CHROMIUM}`;
-}
+import { chromiumPath } from '../../scripts/chromium.mjs';
 
 export function startBrowser(): Promise<Browser> {
-  return chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'] });
+  return chromium.launch({ executablePath: chromiumPath(), args: ['--no-sandbox', '--disable-gpu'] });
 }
 
 export interface Shown {

@@ -18,7 +18,7 @@ import { DEFAULT_VIEW, type Dimension, type View } from '../../src/trace/view.ts
 import { runOn } from '../cli/shell.ts';
 import { shop, traces, views } from '../query/traces.ts';
 import { writeRecording } from '../support/traces.ts';
-import { accessibilityFaults, show, startBrowser, whyNoBrowser } from './browser.ts';
+import { accessibilityFaults, show, startBrowser } from './browser.ts';
 
 const HOSTILE = `<script>alert(1)</script>"><img src=x onerror=alert(2)>'&amp;\u202e</style><!--`;
 
@@ -253,7 +253,7 @@ describe('report --html', () => {
   });
 });
 
-describe.skipIf(whyNoBrowser() !== undefined)('in a browser', () => {
+describe('in a browser', () => {
   let browser: Browser;
   beforeAll(async () => {
     browser = await startBrowser();
