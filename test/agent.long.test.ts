@@ -8,7 +8,7 @@ const make = async (target: string, ...variables: string[]): Promise<string> =>
   (
     await promisify(execFile)('make', ['--silent', '-C', join(ROOT, 'agent'), target, ...variables], {
       maxBuffer: 2 ** 26,
-      env: { ...process.env, LEDGER_RUNS: '500', LEDGER_SEED: '1000' },
+      env: { ...process.env, LEDGER_RUNS: '500', LEDGER_SEED: '1000', ATTACH_CYCLES: '1000' },
     })
   ).stdout;
 

@@ -1,4 +1,4 @@
-# The agent attached to a running program: starts, stops and forks in the middle of what three threads allocate. $1: a scratch directory.
+# The agent attached to a running program: starts, stops and forks in the middle of what three threads allocate. $1: a scratch directory; ATTACH_CYCLES: how many.
 set -eu
 target=$MEMSURGE_BUILT/test/attach-target
 dump=$MEMSURGE_BUILT/test/dump
@@ -35,9 +35,10 @@ run() {
 } >"$files/large.c"
 ${CC:-cc} -shared -fPIC -o "$files/large.so" "$files/large.c"
 
-run cycles 1000 libmemsurge.so
-run forks 1000 libmemsurge.so
-run loads 2000 libmemsurge.so
+cycles=${ATTACH_CYCLES:-300}
+run cycles "$cycles" libmemsurge.so
+run forks "$cycles" libmemsurge.so
+run loads $((cycles * 2)) libmemsurge.so
 run holds 2 libmemsurge.so
 run cycles 100 libmemsurge-tls.so
 run forks 100 libmemsurge-tls.so

@@ -2,7 +2,7 @@
 set -eu
 scratch=$1
 ledger=$MEMSURGE_BUILT/test/ledger
-runs=${LEDGER_RUNS:-40}
+runs=${LEDGER_RUNS:-24}
 seed=${LEDGER_SEED:-1}
 last=$((seed + runs - 1))
 

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import type { TimelineRow } from '../../src/query/timeline.ts';
 import { ask, scratchFolder } from '../support/memsurge.ts';
 import { whyNoNativeSamples } from '../support/samples.ts';
 import {
@@ -80,11 +81,16 @@ describe.skipIf(unable !== undefined)(`the native surge${unable ? ` (${unable})`
     expect((await hotLine(page)).text).toContain('malloc(bytes)');
   });
 
-  /** Parameters of a range that neither begins nor ends with the recording. */
+  /** Parameters of a range that neither begins nor ends with the recording, and has memory of both kinds. */
   async function inside(): Promise<string> {
-    const { rows } = (await ask('timeline', trace)) as unknown as { rows: { to: number }[] };
-    const end = rows.at(-1)!.to;
-    return `from=${Math.round(end * 0.25)}&to=${Math.round(end * 0.75)}`;
+    const first = async (kind: string, least: number) => {
+      const { rows } = await ask('timeline', trace, '--kind', kind, '--metric', 'allocated');
+      return (rows as unknown as TimelineRow[]).find(({ bytes }) => bytes > least)!;
+    };
+    const ranges = [await first('gc-heap', 0), await first('native-heap', 1e8)];
+    const from = Math.min(...ranges.map((one) => one.from));
+    const to = Math.max(...ranges.map((one) => one.to));
+    return `from=${Math.round(from)}&to=${Math.round(to)}`;
   }
 
   test('of a part of the recording is told by what is known of it, which the page chooses and says', async () => {
