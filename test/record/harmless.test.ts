@@ -7,18 +7,23 @@ import { memsurge, scratchFolder } from '../support/memsurge.ts';
 import { whyNoNativeSamples } from '../support/samples.ts';
 import { agentPrograms, buildCompat, COMPAT_WORDS, MODES, SANDBOXES, sameAsAlone, whyNoCompat } from './harmless.ts';
 
-// Each in one mode, in turn; npm run test:long has each in both.
+// All of them below a shell, which takes one recording; npm run test:long has each recorded by itself.
 
 const folder = await scratchFolder();
 const unable = whyNoNativeSamples();
 let made = 0;
+const belowShell = (commands: readonly string[]) => [
+  'sh',
+  '-c',
+  commands.map((command) => `${command}; echo "${command}: $?"`).join('\n'),
+];
 const fresh = () => join(folder, `${++made}.memsurge`);
 
 describe.skipIf(unable !== undefined)(`recorded as alone${unable ? ` (${unable})` : ''}`, () => {
   const built = unable === undefined ? agentPrograms() : '';
 
-  test.each(SANDBOXES.map((name, i) => [name, MODES[i % 2]] as const))('sandbox %s, %s', async (name, mode) => {
-    await sameAsAlone([join(built, 'sandbox'), name], mode, fresh());
+  test.each(MODES)('programs that give up system calls, %s', async (mode) => {
+    await sameAsAlone(belowShell(SANDBOXES.map((name) => `${join(built, 'sandbox')} ${name}`)), mode, fresh());
   });
 
   test('a limit on address space, set before and by the program', async () => {
@@ -72,7 +77,7 @@ describe.each(sanitizers)('a program built with -fsanitize=$name', ({ program, w
 
 describe.skipIf(unable !== undefined || whyNoCompat() !== undefined)('programs of MEMSURGE_CASES', () => {
   const program = whyNoCompat() === undefined ? buildCompat(folder) : '';
-  test.each(COMPAT_WORDS.map((word, i) => [word, MODES[i % 2]] as const))('compat %s, %s', async (word, mode) => {
-    await sameAsAlone([program, ...word.split(' ')], mode, fresh());
+  test.each(MODES)('every word of compat, %s', async (mode) => {
+    await sameAsAlone(belowShell(COMPAT_WORDS.map((word) => `${program} ${word}`)), mode, fresh());
   });
 });
