@@ -21,6 +21,7 @@ struct file {
 };
 
 static bool map(int directory, const char *path, struct file *file) {
+  if (path == NULL) return false;
   bool is_itself = *path == 0;
   long fd = is_itself ? directory : SYSTEM_CALL4(SYS_openat, directory, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
   if (fd < 0) return false;

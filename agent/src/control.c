@@ -46,7 +46,11 @@ static void listen(void) {
   atomic_store(&beaten_at, monotonic_ns());
 }
 
-static uint64_t silence_ns(void) { return monotonic_ns() - atomic_load(&beaten_at); }
+/* A beat may be heard by the other thread meanwhile: that is no silence. */
+static uint64_t silence_ns(void) {
+  uint64_t at = atomic_load(&beaten_at), now = monotonic_ns();
+  return now > at ? now - at : 0;
+}
 
 /* The thread itself may have been borrowed to ask. */
 bool control_may_be_replaced(void) { return silence_ns() > REPLACED_NS && !pthread_equal(pthread_self(), control_thread); }

@@ -21,7 +21,8 @@ static void note(struct layout_stranger *stranger, enum layout_without why, cons
 }
 
 void strangers_note_exec(enum layout_without why, const char *path) {
-  if (why == WITHOUT_NOTHING || (atomic_load(&sandbox_is_known) && !sandbox_allows_start())) return;
+  /* Without a path it fails. */
+  if (path == NULL || why == WITHOUT_NOTHING || (atomic_load(&sandbox_is_known) && !sandbox_allows_start())) return;
   /* A child made by fork that has not allocated yet has no file. */
   if (atomic_load(&gate.phase) == GATE_WAITING) agent_start_preloaded();
   if (!is_recording()) return;
