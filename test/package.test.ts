@@ -31,12 +31,12 @@ describe.skipIf(whyNoNativeSamples() !== undefined)('the packed package, install
   });
 
   test.each([
-    ['story1', [], 'LoadCustomerAttachments'],
-    ['story2', ['--native', 'exact'], 'HeapMalloc1'],
-  ] as const)('%s is recorded with its native memory', async (story, options, culprit) => {
+    ['story1', ['--size', '10'], [], 'LoadCustomerAttachments'],
+    ['story2', [], ['--native', 'exact'], 'HeapMalloc1'],
+  ] as const)('%s is recorded with its native memory', async (story, args, options, culprit) => {
     const trace = join(folder, `${story}.memsurge`);
-    const alone = await start(samplePath(story), []).finished;
-    const { status, stderr } = await memsurge('run', ...options, '-o', trace, '--', samplePath(story));
+    const alone = await start(samplePath(story), args).finished;
+    const { status, stderr } = await memsurge('run', ...options, '-o', trace, '--', samplePath(story), ...args);
     expect(status).toBe(alone.status);
     expect(stderr.replace(alone.stderr, '')).toMatch(/^memsurge: wrote [^\n]*\n$/);
     const { manifest } = await openTraceFile(trace);

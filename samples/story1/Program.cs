@@ -2,19 +2,19 @@ namespace CustomerService;
 
 /// <summary>
 /// Story 1: a service whose managed heap surges. Nearly all of it are attachments on the large object heap.
-/// <c>--delay MS</c> pauses after each attachment, <c>--wait</c> keeps the process alive until Enter or a signal.
+/// <c>--size MIB</c> is that of each attachment (100), <c>--delay MS</c> pauses after each, <c>--wait</c> keeps the
+/// process alive until Enter or a signal.
 /// </summary>
 internal static class Program
 {
     private const int AttachmentCount = 30;
-    private const int AttachmentBytes = 100 * 1024 * 1024;
 
     private static volatile bool s_stopping;
 
     private static void Main(string[] args)
     {
         var wait = args.Contains("--wait");
-        var delay = Array.IndexOf(args, "--delay") is var at and >= 0 ? int.Parse(args[at + 1]) : 0;
+        var delay = Number(args, "--delay", 0);
 
         Thread[] workers =
         [
@@ -23,7 +23,7 @@ internal static class Program
         ];
         foreach (var worker in workers) worker.Start();
 
-        var attachments = LoadCustomerAttachments(delay);
+        var attachments = LoadCustomerAttachments(delay, Number(args, "--size", 100) * 1024 * 1024);
 
         s_stopping = true;
         foreach (var worker in workers) worker.Join();
@@ -33,14 +33,14 @@ internal static class Program
         GC.KeepAlive(attachments);
     }
 
-    private static Dictionary<int, byte[]> LoadCustomerAttachments(int delay)
+    private static Dictionary<int, byte[]> LoadCustomerAttachments(int delay, int attachmentBytes)
     {
         var attachments = new Dictionary<int, byte[]>();
         try
         {
             for (var i = 0; i < AttachmentCount; i++)
             {
-                var attachment = new byte[AttachmentBytes];
+                var attachment = new byte[attachmentBytes];
                 // Memory counts as resident once it is written.
                 for (var at = 0; at < attachment.Length; at += 1024) attachment[at] = 1;
                 attachments[i] = attachment;
@@ -56,6 +56,9 @@ internal static class Program
 
         return attachments;
     }
+
+    private static int Number(string[] args, string option, int otherwise) =>
+        Array.IndexOf(args, option) is var at and >= 0 ? int.Parse(args[at + 1]) : otherwise;
 
     private static void WaitForEnd()
     {

@@ -40,7 +40,7 @@ describe('story 1', () => {
   let names: string[];
   beforeAll(async () => {
     const trace = join(await scratchFolder(), 'story1.memsurge');
-    await memsurge('run', '-o', trace, '--', samplePath('story1'), '--delay', '60');
+    await memsurge('run', '-o', trace, '--', samplePath('story1'), '--size', '1', '--delay', '60');
     names = (await ask('top', trace, '--by', 'type', '--limit', '1000')).rows.map((row) => row.name);
   });
 

@@ -13,7 +13,7 @@ export async function serveRead(...paths: string[]): Promise<string> {
 
 /** Records the managed surge into `folder` and gives the trace. */
 export const recordStory1 = (folder: string): Promise<string> =>
-  record(join(folder, 'story1.memsurge'), ['--native', 'off'], samplePath('story1'));
+  record(join(folder, 'story1.memsurge'), ['--native', 'off'], samplePath('story1'), '--size', '10');
 
 /** Records the native surge, every allocation of it, into `folder` and gives the trace. */
 export const recordStory2 = (folder: string): Promise<string> =>
