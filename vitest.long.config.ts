@@ -3,7 +3,8 @@ import config from './vitest.config.ts';
 
 /** Of the suite, those files that leave variants out there. */
 const WITH_ALL_VARIANTS = [
-  ...['record/guardian', 'record/native-attach', 'record/run', 'stories/parity', 'stories/story1', 'stories/story2'],
+  ...['record/guardian', 'record/native-attach', 'record/run', 'record/single-file', 'record/blind-spots'],
+  ...['stories/mixed', 'stories/parity', 'stories/story1', 'stories/story2'],
   ...['symbols/native/lines', 'viewer/explore', 'viewer/looks'],
 ];
 

@@ -35,10 +35,10 @@ run() {
 } >"$files/large.c"
 ${CC:-cc} -shared -fPIC -o "$files/large.so" "$files/large.c"
 
-cycles=${ATTACH_CYCLES:-300}
+cycles=${ATTACH_CYCLES:-120}
 run cycles "$cycles" libmemsurge.so
 run forks "$cycles" libmemsurge.so
 run loads $((cycles * 2)) libmemsurge.so
 run holds 2 libmemsurge.so
-run cycles 100 libmemsurge-tls.so
-run forks 100 libmemsurge-tls.so
+run cycles 40 libmemsurge-tls.so
+run forks 40 libmemsurge-tls.so

@@ -19,6 +19,7 @@
 #define pvalloc hook_pvalloc
 
 #include <errno.h>
+#include <setjmp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -61,7 +62,8 @@ static struct owned {
 #define THREADS 3
 #define PLACES 8
 static struct coroutine {
-  ucontext_t context;
+  /* Where it begins, and where it stopped last. */
+  jmp_buf start, stopped;
   struct thread thread;
   bool ended;
   /** The place of the allocation under way: stacks_here's answer. */
@@ -70,12 +72,12 @@ static struct coroutine {
   char stack[64 << 10];
 } coroutines[THREADS];
 static int running = -1;
-static ucontext_t scheduler;
+static jmp_buf scheduler;
 
 static void point(void) {
   if (running < 0) return;
   struct coroutine *self = &coroutines[running];
-  swapcontext(&self->context, &scheduler);
+  if (_setjmp(self->stopped) == 0) _longjmp(scheduler, 1);
 }
 
 struct thread *thread_self(void) { return running < 0 ? NULL : &coroutines[running].thread; }
@@ -254,9 +256,23 @@ static struct {
 static int order_length;
 
 static void (*to_run[THREADS])(void);
+static ucontext_t creator;
+/* Never returns, so that every run can begin here again. */
 static void trampoline(int which) {
-  to_run[which]();
-  coroutines[which].ended = true;
+  if (_setjmp(coroutines[which].start) == 0) setcontext(&creator);
+  to_run[running]();
+  coroutines[running].ended = true;
+  _longjmp(scheduler, 1);
+}
+/* Contexts are for making stacks alone: to change between them costs two system calls each time. */
+static void make_coroutines(void) {
+  static ucontext_t contexts[THREADS];
+  for (int i = 0; i < THREADS; i++) {
+    getcontext(&contexts[i]);
+    contexts[i].uc_stack = (stack_t){.ss_sp = coroutines[i].stack, .ss_size = sizeof coroutines[i].stack};
+    makecontext(&contexts[i], (void (*)(void))trampoline, 1, i);
+    swapcontext(&creator, &contexts[i]);
+  }
 }
 static void start_thread(int which, void (*run)(void)) {
   struct coroutine *coroutine = &coroutines[which];
@@ -272,10 +288,7 @@ static void start_thread(int which, void (*run)(void)) {
   running = which;
   samples_draw(&coroutine->thread);
   running = -1;
-  getcontext(&coroutine->context);
-  coroutine->context.uc_stack = (stack_t){.ss_sp = coroutine->stack, .ss_size = sizeof coroutine->stack};
-  coroutine->context.uc_link = &scheduler;
-  makecontext(&coroutine->context, (void (*)(void))trampoline, 1, which);
+  memcpy(&coroutine->stopped, &coroutine->start, sizeof coroutine->start);
 }
 
 static void start_run(const struct scenario *scenario, uint32_t mode) {
@@ -306,6 +319,11 @@ static bool can_run(const struct coroutine *coroutine) {
   return !coroutine->ended && (coroutine->waits_for == NULL || coroutine->waits_for());
 }
 
+/* Until its next point, or its end. */
+static void resume(void) {
+  if (_setjmp(scheduler) == 0) _longjmp(coroutines[running].stopped, 1);
+}
+
 /* Runs to the end, in the order that `order` begins with. */
 static void run(void) {
   for (int step = 0;; step++) {
@@ -321,7 +339,7 @@ static void run(void) {
     }
     order[step].of = (uint8_t)count;
     running = able[order[step].chosen];
-    swapcontext(&scheduler, &coroutines[running].context);
+    resume();
     running = -1;
   }
 }
@@ -380,6 +398,7 @@ static int check(const struct scenario *scenario, uint32_t mode) {
 
 int main(int argc, char **argv) {
   setvbuf(stdout, NULL, _IOLBF, 0);
+  make_coroutines();
   for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
     const struct scenario *scenario = &scenarios[i];
     if (argc > 1 && strcmp(argv[1], scenario->name) != 0) continue;

@@ -5,7 +5,7 @@ import { showLive } from './live.ts';
 import type { NativeOptions } from './native/library.ts';
 import { startNativeLooker } from './native/looker.ts';
 import { chooseOutput, type OutputOptions } from './output.ts';
-import { type PackOptions, pack, sayWhatIsKept } from './pack.ts';
+import { endKeeping, onEndingSignals, type PackOptions, pack, sayWhatIsKept } from './pack.ts';
 import { startProcSampler } from './proc-sampler.ts';
 import { findTarget, isPlainNative } from './processes.ts';
 import { withTimeout } from './runtime-recorder.ts';
@@ -46,7 +46,7 @@ export async function attach(options: AttachOptions): Promise<string> {
   const looker = subject.native && (await startNativeLooker(folder, sampler));
   const live = await showLive(folder, sampler, looker, true);
   // From here on Ctrl-C means: stop and keep, even while the sessions are still being started.
-  const stopAsked = whenAskedToStop(folder);
+  const stop = whenAskedToStop(folder);
   let attached: AttachedProcess;
   try {
     attached = await subject.record({ folder, sampler, looker, onChunk: live.onChunk });
@@ -63,8 +63,10 @@ export async function attach(options: AttachOptions): Promise<string> {
   const { process, sampled } = attached;
   const until = options.duration === undefined ? 'Ctrl-C stops' : `for ${options.duration / 1000} s`;
   say(`recording ${process.name} (${pid})${looker ? ' with its native memory' : ''}; ${until}`);
-  await Promise.race([stopAsked, attached.over, sampled.ended, elapsed(options.duration)]);
+  await Promise.race([stop.asked, attached.over, sampled.ended, elapsed(options.duration)]);
+  // Never without a handler between the two: a signal then would end us without a word.
   const restoreSignals = sayWhatIsKept(folder);
+  stop.restoreSignals();
   // The streams end a moment before the process does: give it that moment.
   if (attached.endedByItself) await withTimeout(sampled.ended, LAST_MOMENT);
   await looker?.finish();
@@ -72,21 +74,27 @@ export async function attach(options: AttachOptions): Promise<string> {
   process.exit ??= process.endTime === undefined ? 'still running when the recording stopped' : 'ended';
   sampler.close();
   await folder.finish();
-  const trace = await pack(folder.path, output, options, live);
+  const trace = await pack(folder, output, options, live);
   restoreSignals();
   return trace;
 }
 
-/** Settles at Ctrl-C, SIGTERM, SIGHUP, or when the folder cannot be written. */
-function whenAskedToStop(folder: RecordingFolder): Promise<void> {
-  return new Promise((resolve) => {
-    // Once: a second Ctrl-C ends memsurge and leaves the folder.
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+/** `asked` settles at Ctrl-C, SIGTERM, SIGHUP, or when the folder cannot be written; a second signal ends memsurge. */
+function whenAskedToStop(folder: RecordingFolder): { asked: Promise<void>; restoreSignals(): void } {
+  let restoreSignals = () => {};
+  const asked = new Promise<void>((resolve) => {
+    let again = false;
+    restoreSignals = onEndingSignals((signal) => {
+      if (again) endKeeping(folder, signal);
+      again = true;
+      resolve();
+    });
     folder.onFailure((text) => {
       say(text);
       resolve();
     });
   });
+  return { asked, restoreSignals };
 }
 
 /** Settles after `duration` ms, never when that is undefined; keeps nobody waiting for it at the end. */

@@ -7,6 +7,7 @@ import { openTraceFile, packFolder } from '../trace/file.ts';
 import { writeManifest } from '../trace/manifest.ts';
 import { SYMBOLS_PART } from '../trace/part-names.ts';
 import { PRIVATE_FILE } from '../trace/private-file.ts';
+import type { RecordingFolder } from './folder.ts';
 
 /**
  * Turns the folder of a recording that stopped into the trace file `output`: gathers the symbols its stacks need while
@@ -15,7 +16,7 @@ import { PRIVATE_FILE } from '../trace/private-file.ts';
  * @throws TraceError when that fails; the folder then stays, and opens like the file would.
  */
 export async function finishRecording(
-  folder: string,
+  { path: folder, inside }: RecordingFolder,
   output: string,
   options: { withSource: boolean; replace: boolean; onProgress?: (text: string) => void },
 ): Promise<string> {
@@ -27,8 +28,8 @@ export async function finishRecording(
     whileRecording: true,
     onImage: (path) => onProgress(`resolving symbols: ${basename(path)}`),
   });
-  await writeFile(join(folder, SYMBOLS_PART), JSON.stringify(symbols), PRIVATE_FILE);
-  await writeManifest(folder, { ...file.manifest, state: 'complete' });
+  await writeFile(join(inside, SYMBOLS_PART), JSON.stringify(symbols), PRIVATE_FILE);
+  await writeManifest(inside, { ...file.manifest, state: 'complete' });
   onProgress('writing the trace');
   return packFolder(folder, output, options.replace);
 }

@@ -1,4 +1,4 @@
-import { appendFileSync, createWriteStream, openSync, type WriteStream } from 'node:fs';
+import { appendFileSync, constants, createWriteStream, openSync, statSync, type WriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, TraceError } from '../trace/errors.ts';
@@ -12,6 +12,11 @@ import { createRetention, RETENTION } from './retention.ts';
 /** The folder a recording is written into, in the layout of docs/architecture.md; readable at any moment. */
 export interface RecordingFolder {
   readonly path: string;
+  /**
+   * The same folder whatever is done to its name, for all that is written: who may rename it could else lay a link in its
+   * place and have root write where it leads.
+   */
+  readonly inside: string;
   /** Live: change it, then `save`. */
   readonly manifest: Manifest;
   /**
@@ -57,7 +62,7 @@ export async function createRecordingFolder(
   facts: Pick<Manifest, 'tool' | 'mode' | 'command'>,
   limits = RETENTION,
 ): Promise<RecordingFolder> {
-  const path = await makeFolder(`${output}.recording`);
+  const { path, inside } = await makeFolder(`${output}.recording`);
   const manifest: Manifest = {
     format: 'memsurge',
     version: TRACE_FILE_VERSION,
@@ -69,7 +74,7 @@ export async function createRecordingFolder(
     warnings: [],
     blindSpots: [],
   };
-  const retention = createRetention(path, manifest, limits);
+  const retention = createRetention(inside, manifest, limits);
   /** The newest process of each pid, and how many had it. */
   const latest = new Map<number, { process: ManifestProcess; uses: number }>();
   const open = new Set<WriteStream>();
@@ -81,7 +86,7 @@ export async function createRecordingFolder(
   const fail = (error: unknown) => {
     if (failed) return;
     failed = true;
-    const text = `cannot write the recording (${messageOf(error)}): recording stopped, what was written so far is kept`;
+    const text = `cannot write the recording (${messageOf(error).replace(inside, path)}): recording stopped, what was written so far is kept`;
     manifest.warnings.push(text);
     failureHandler(text);
   };
@@ -97,11 +102,12 @@ export async function createRecordingFolder(
     ...(furtherWarnings === 0 ? [] : [`${furtherWarnings} more warnings like these were left out`]),
   ];
   const manifestNow = () => ({ ...manifest, warnings: warningsNow() });
-  const saving = saver(() => writeManifest(path, manifestNow()).catch(fail));
+  const saving = saver(() => writeManifest(inside, manifestNow()).catch(fail));
 
-  await writeManifest(path, manifest);
+  await writeManifest(inside, manifest);
   return {
     path,
+    inside,
     manifest,
     addProcess(facts) {
       // What was found late may tell of a process that has ended by now.
@@ -124,7 +130,7 @@ export async function createRecordingFolder(
     },
     hold: retention.hold,
     part(name) {
-      const target = join(path, name);
+      const target = join(inside, name);
       const file = createWriteStream(target, { flags: 'a', ...PRIVATE_FILE, ...opened(target) });
       open.add(file);
       file.on('error', fail);
@@ -134,14 +140,14 @@ export async function createRecordingFolder(
     append(name, rows) {
       if (failed) return;
       try {
-        appendFileSync(join(path, name), rows, PRIVATE_FILE);
+        appendFileSync(join(inside, name), rows, PRIVATE_FILE);
       } catch (error) {
         if (isTooManyFiles(error)) tooManyFiles = true;
         else fail(error);
       }
     },
     save: saving.save,
-    saveNow: () => writeManifestNow(path, manifestNow()),
+    saveNow: () => writeManifestNow(inside, manifestNow()),
     warn(text) {
       if (manifest.warnings.length < MOST_WARNINGS) manifest.warnings.push(text);
       else furtherWarnings++;
@@ -221,14 +227,21 @@ export function closed(file: WriteStream): Promise<void> {
   });
 }
 
-async function makeFolder(wanted: string): Promise<string> {
+/** A name by which a folder is found while we run, whatever becomes of its own. */
+const held = (path: string) =>
+  `/proc/self/fd/${openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)}`;
+
+async function makeFolder(wanted: string): Promise<Pick<RecordingFolder, 'path' | 'inside'>> {
   for (let n = 1; ; n++) {
     const path = n === 1 ? wanted : `${wanted}-${n}`;
     try {
       await mkdir(path, PRIVATE_FOLDER);
-      await mkdir(join(path, 'streams'), PRIVATE_FOLDER);
-      await mkdir(join(path, 'process'), PRIVATE_FOLDER);
-      return path;
+      const inside = held(path);
+      for (const name of ['streams', 'process']) await mkdir(join(inside, name), PRIVATE_FOLDER);
+      // Another's folder in place of ours would be another's, unless the file system makes everything nobody's.
+      if (statSync(inside).uid !== statSync(join(inside, 'streams')).uid)
+        throw new Error('somebody else has replaced it');
+      return { path, inside };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST' && n < 1000) continue;
       throw new TraceError(`cannot record into ${dirname(path)} (${messageOf(error)}); choose another place with -o`);

@@ -60,8 +60,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   void folder.save();
   const { code, words } = await target.ended;
   root.exit = words;
-  target.restoreSignals();
+  // Never without a handler between the two: a signal then would end us without a word.
   const restoreSignals = sayWhatIsKept(folder);
+  target.restoreSignals();
 
   sampler.sampleAll();
   await runtimes.stop();
@@ -80,7 +81,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   if (problem !== undefined) folder.warn(problem);
   await folder.finish();
   // The program's exit code counts, whatever becomes of the trace; its folder stays when it cannot be packed.
-  const trace = await pack(folder.path, output, options, live).catch((error) => {
+  const trace = await pack(folder, output, options, live).catch((error) => {
     say(messageOf(error));
     return folder.path;
   });

@@ -84,7 +84,8 @@ describe('an end that can be foreseen has its sentence, and what was recorded is
 
   test('a recording that is removed while it goes on', async () => {
     const output = fresh();
-    const script = `rm -rf ${output}.recording; sleep 0.7; exit 4`;
+    // A folder that is written into meanwhile is not empty.
+    const script = `until rm -rf ${output}.recording 2>&-; do :; done; sleep 0.7; exit 4`;
     const { status, stderr } = await memsurge('run', '--native', 'off', '-o', output, '--', 'sh', '-c', script);
     expect(status).toBe(4);
     expect(stderr).toContain(`${output}.recording was removed while it was recorded into: nothing is left of it\n`);
@@ -105,6 +106,26 @@ describe('an end that can be foreseen has its sentence, and what was recorded is
     expect(status).toBe(128 + 1);
     expect((await openTraceFile(`${output}.recording`)).manifest.processes[0].exit).toBe('exit code 5');
     expect(existsSync(`${output}.recording.part`)).toBe(false);
+  });
+
+  test('signals that do not stop, while an attached recording is to be kept', async () => {
+    const output = fresh();
+    const target = start(samplePath('spawner'), ['child', 'wait']);
+    await until(() => target.output().includes('child ready'));
+    const { child, finished } = startMemsurge('attach', String(target.child.pid), '-o', output);
+    let said = '';
+    child.stderr?.on('data', (text) => {
+      said += text;
+    });
+    await until(() => said.includes('recording'));
+    const timer = setInterval(() => child.kill('SIGINT'), 1);
+    const { status, stderr } = await finished;
+    clearInterval(timer);
+    expect(stderr).toContain(
+      `ended by SIGINT before the trace was packed: what was recorded is in ${output}.recording`,
+    );
+    expect(status).toBe(128 + 2);
+    target.child.kill('SIGKILL');
   });
 
   test('a target that is killed while it is attached to', async () => {

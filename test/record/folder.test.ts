@@ -1,3 +1,4 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { createRecordingFolder } from '../../src/record/folder.ts';
@@ -20,4 +21,19 @@ test('a process is one, whether its runtime or its agent is found first, and how
   expect(next).not.toBe(byAgent);
   expect(folder.manifest.processes.map(({ id }) => id)).toEqual(['7', '7-2']);
   await folder.finish();
+});
+
+test('what is written stays in the folder that was made, whatever is laid in its place', async () => {
+  const output = join(scratch, 'replaced.memsurge');
+  const folder = await createRecordingFolder(output, { tool: 'test', mode: 'run', command: ['csc'] });
+  const foreign = join(scratch, 'foreign');
+  mkdirSync(join(foreign, 'process'), { recursive: true });
+  renameSync(folder.path, `${output}.moved`);
+  symlinkSync(foreign, folder.path);
+  folder.append('process/1.csv', 'a row');
+  folder.part('process/2.csv').write('another');
+  folder.saveNow();
+  await folder.finish();
+  expect(readdirSync(foreign, { recursive: true })).toEqual(['process']);
+  expect(readFileSync(`${output}.moved/process/2.csv`, 'utf8')).toBe('another');
 });

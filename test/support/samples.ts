@@ -7,6 +7,7 @@ export type Sample =
   | 'story1'
   | 'story2'
   | 'mixed'
+  | 'mixture'
   | 'exits'
   | 'churn'
   | 'spawner'
@@ -14,7 +15,7 @@ export type Sample =
   | 'pinvoke-churn'
   | 'frameless';
 
-/** churn, spawner, hello, pinvoke-churn and frameless are built for net10.0 only. */
+/** mixture, churn, spawner, hello, pinvoke-churn and frameless are built for net10.0 only. */
 export type Framework = 'net8.0' | 'net9.0' | 'net10.0' | 'net11.0';
 
 /** Those that story1, story2, mixed and exits run on; .NET 9, which tells what 8 does, in `npm run test:long`. */

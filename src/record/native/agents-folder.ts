@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { lstat, mkdir, mkdtemp, readdir, readlink, rm, stat, statfs, symlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { AGENTS_FOLDER } from '../../trace/part-names.ts';
+import type { RecordingFolder } from '../folder.ts';
 
 const SHARED_MEMORY = '/dev/shm';
 const PREFIX = 'memsurge-';
@@ -13,15 +14,15 @@ const LEAST_FREE_BYTES = 512 * 1024 * 1024;
 
 /**
  * Makes the folder that agents write into and gives its path: in memory if there is room, since the first touch of a file
- * on a disk costs each program 0.2 s (ext4), with a link to it in the `recording`; else in the recording itself.
+ * on a disk costs each program 0.2 s (ext4), with a link to it in the recording; else in the recording itself.
  */
-export async function makeAgentsFolder(recording: string): Promise<string> {
-  const link = join(recording, AGENTS_FOLDER);
+export async function makeAgentsFolder({ path: recording, inside }: RecordingFolder): Promise<string> {
+  const link = join(inside, AGENTS_FOLDER);
   try {
     const { bavail, bsize } = await statfs(SHARED_MEMORY);
     if (bavail * bsize >= LEAST_FREE_BYTES) {
       const path = await mkdtemp(join(SHARED_MEMORY, PREFIX));
-      await symlink(recording, join(path, BACK));
+      await symlink(resolve(recording), join(path, BACK));
       await symlink(path, link);
       // Not awaited: the program's start need not wait for it.
       void removeOrphans().catch(() => {});
@@ -31,7 +32,7 @@ export async function makeAgentsFolder(recording: string): Promise<string> {
     // No shared memory, or none for us.
   }
   await mkdir(link, { recursive: true });
-  return link;
+  return join(resolve(recording), AGENTS_FOLDER);
 }
 
 /**

@@ -1,10 +1,10 @@
 import { readdirSync, renameSync, rmSync, type WriteStream, writeFileSync } from 'node:fs';
 import { mkdir, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, resolve } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { looksHeader } from '../../read/agent/looks.ts';
 import { formatResidency } from '../../read/agent/resident.ts';
-import { messageOf } from '../../trace/errors.ts';
+import { messageOf, reasonOf } from '../../trace/errors.ts';
 import { NATIVE_KINDS } from '../../trace/kinds.ts';
 import type { ManifestProcess } from '../../trace/manifest.ts';
 import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts } from '../../trace/part-names.ts';
@@ -67,8 +67,8 @@ interface Agent {
 
 /** Every process that has an agent becomes a process of the recording. */
 export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
-  const path = await makeAgentsFolder(resolve(folder.path));
-  await mkdir(join(folder.path, NATIVE_FOLDER), PRIVATE_FOLDER);
+  const path = await makeAgentsFolder(folder);
+  await mkdir(join(folder.inside, NATIVE_FOLDER), PRIVATE_FOLDER);
   const agents = new Map<string, Agent>();
   /** Files of processes that have ended. */
   const closing = new Set<Promise<void>>();
@@ -130,7 +130,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     const { name, counters } = agent;
     lookAt(agent);
     agents.delete(name);
-    const part = join(folder.path, NATIVE_FOLDER, name);
+    const part = join(folder.inside, NATIVE_FOLDER, name);
     try {
       writeFileSync(part, counters.whole(), PRIVATE_FILE);
       rmSync(agent.path, { force: true });
@@ -138,7 +138,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       // A reader takes what the agent wrote where there is no such part.
       rmSync(part, { force: true });
       left.add(name);
-      folder.warn(`native memory in ${name} stays in ${dirname(agent.path)}: ${messageOf(error)}`);
+      folder.warn(`native memory in ${name} stays in ${dirname(agent.path)}: ${reasonOf(error)}`);
     }
     counters.close();
     const looksClosed = closed(agent.looks).then(() => {
@@ -168,7 +168,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     for (const { name, counters, sampled } of agents.values()) {
       const measured = sampled.over ? undefined : counters.residency(monotonicNow());
       if (measured === undefined || measured.site.length === 0 || folder.failed) continue;
-      const file = join(folder.path, NATIVE_FOLDER, name.replace(/\.agent$/, '.resident'));
+      const file = join(folder.inside, NATIVE_FOLDER, name.replace(/\.agent$/, '.resident'));
       try {
         writeFileSync(`${file}.new`, formatResidency(measured), PRIVATE_FILE);
         renameSync(`${file}.new`, file);
@@ -311,7 +311,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       if (left.size > 0) return;
       // Programs that outlive the recording find no place to write to any more.
       for (const files of toRelease) await files.release();
-      for (const directory of [path, join(folder.path, AGENTS_FOLDER)]) await removeFolder(directory);
+      for (const directory of [path, join(folder.inside, AGENTS_FOLDER)]) await removeFolder(directory);
     },
   };
 }
