@@ -159,6 +159,7 @@ function sharesOf(trace: Trace, view: View): ShareFinding[] {
     // The innermost line that is known can belong to a caller far out, where the system's code has no lines.
     const first = steps.find((step) => step.dimension === 'function')?.rows[0].name;
     if (dimension === 'line' && !view.hideSystem && rows[0].function !== first) continue;
+    if (dimension === 'line' && !rows.some(isNamed)) continue;
     // Only the GC heap is made of heaps and knows types.
     if ((dimension === 'heap' || dimension === 'type') && !holdsObjects(rows)) continue;
     steps.push({ about: 'share', dimension, rows, dominant: rows[0].share > DOMINANT, accuracy, view });

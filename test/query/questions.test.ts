@@ -239,6 +239,8 @@ describe('report', () => {
     const steps = findings.filter((finding) => finding.about === 'share');
     expect(steps.find((step) => step.dimension === 'function')).toMatchObject({ dominant: false });
     expect(steps.at(-1)?.view.types).toEqual([]);
+    // No line is known: nothing to say of it.
+    expect(steps.map((step) => step.dimension)).not.toContain('line');
   });
 
   test('shows the system code where there is nothing else, and no line of a caller as the one', () => {

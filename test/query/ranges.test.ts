@@ -274,7 +274,6 @@ process  100  shop  exact
       'Thread: first (1) 78.0 % (780 B, exact); second (2) 22.0 % (220 B, exact)',
       'Function: Load 50.0 % (500 B, exact); Handle 22.0 % (220 B, exact); Log 20.0 % (200 B, exact); ' +
         'other (2 more) 8.0 % (80 B, exact)',
-      'Line: [no source line] 100 % (0.977 KiB, exact)',
     ]);
     expect(report(shops, DEFAULT_VIEW).culprit).toBe('Load');
   });

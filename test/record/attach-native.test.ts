@@ -203,18 +203,21 @@ describe.skipIf(withoutNative)('a recorder that is killed while it records', () 
 });
 
 describe.skipIf(withoutNative)('a second recorder', () => {
-  test('takes the place of one that was killed', async () => {
+  test('takes the place of one that stands still or was killed, and the former says so when it goes on', async () => {
     const target = await waiting();
-    const killed = await attaching(String(target.pid), '--native', 'exact');
+    const former = await attaching(String(target.pid), '--native', 'exact');
     await until(() => slotsToAgent(target.pid) > 0);
-    killed.child.kill('SIGKILL');
-    await killed.finished;
+    former.child.kill('SIGSTOP');
     const again = () => memsurge('attach', String(target.pid), '--duration', '100ms', '-o', fresh());
     expect(await again()).toMatchObject({ status: 2, stderr: expect.stringContaining('makes room after 5 s') });
     await until(async () => (await again()).status === 0);
+    former.child.kill('SIGCONT');
     target.tell();
     target.tell();
     expect(await target.finished).toMatchObject({ status: 7, stderr: '' });
+    const text = /native memory was not recorded since \d+\.\d\d s: memsurge stood still for more than 5 s/;
+    expect(await former.finished).toMatchObject({ status: 0, stderr: expect.stringMatching(text) });
+    expect((await ask('top', former.output, '--kind', 'native-heap')).warnings.join()).toMatch(text);
   });
 
   test('of a .NET program is refused, and leaves it and the first one as they were', async () => {

@@ -90,7 +90,7 @@ async function stopAgent(pid: number, directory: string): Promise<void> {
   });
   counters!.askToStop();
   // Its thread has its name only once it runs.
-  await until(() => counters!.stopped);
+  await until(() => counters!.endTime !== undefined);
   counters!.close();
   await until(() => !hasAgentThread(pid));
 }

@@ -52,8 +52,8 @@ export interface AgentCounters {
   look(now: number): Uint8Array;
   /** How much of the live blocks is in memory; undefined when that cannot be seen, as at the end of the process. */
   residency(now: number): Residency | undefined;
-  /** The agent has ended its recording. */
-  readonly stopped: boolean;
+  /** When the agent ended its recording, monotonic ns; undefined while it goes on. */
+  readonly endTime: number | undefined;
   /** Tells the agent that its recorder lives: an attached one ends by itself when it does not hear of it for 30 s. */
   beat(): void;
   /** Asks the agent to stop. */
@@ -152,9 +152,9 @@ export function openAgentCounters(
     get peakBytes() {
       return u64(header, HEADER.peakBytes);
     },
-    get stopped() {
+    get endTime() {
       readHeader();
-      return header.readUInt32LE(HEADER.state) === STATE_STOPPED;
+      return header.readUInt32LE(HEADER.state) === STATE_STOPPED ? u64(header, HEADER.endTime) : undefined;
     },
     look(now) {
       const before = tick;

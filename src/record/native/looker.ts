@@ -16,6 +16,7 @@ import { closed, type RecordingFolder } from '../folder.ts';
 import { openFilesLeft } from '../open-files.ts';
 import { commandLine, describeProcess, programOf } from '../proc.ts';
 import type { ProcSampler, SampledProcess } from '../proc-sampler.ts';
+import { say } from '../say.ts';
 import { makeAgentsFolder } from './agents-folder.ts';
 import type { AgentFiles } from './attach/stage.ts';
 import { type BlindProcesses, watchForBlindProcesses } from './blind.ts';
@@ -49,11 +50,14 @@ const SEARCH_INTERVAL = 1_000;
 /** Files that stay open for a process with an agent, and those that all the others need at a time. */
 const FILES_OF_A_PROCESS = 8;
 const FILES_OF_THE_REST = 16;
+/** A process is gone so long after it left its agent, ns. */
+const ENDS_WITHIN = 1e9;
 /** Looks may take at most this part of a core. */
 const BUSY_SHARE = 0.05;
 
 interface Agent {
   readonly name: string;
+  readonly process: ManifestProcess;
   readonly path: string;
   readonly counters: AgentCounters;
   readonly sampled: SampledProcess;
@@ -63,6 +67,8 @@ interface Agent {
   nextLook: number;
   /** It cannot be looked at any more. */
   lost: boolean;
+  /** It was said that the agent has given us up. */
+  gaveUp: boolean;
 }
 
 /** Every process that has an agent becomes a process of the recording. */
@@ -92,6 +98,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     leaveEnded();
     for (const { counters } of agents.values()) if (counters.attached) counters.beat();
     findLost(start);
+    findGivenUp(start);
     if (start >= nextLook) nextLook = start + costOf(() => lookAtDue(start)) / BUSY_SHARE;
     searchBlind(start);
     measureIfDue();
@@ -149,6 +156,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   async function leaveAll(): Promise<void> {
+    findGivenUp(monotonicNow());
     lookAtAll();
     measureAll();
     await stopAll([...agents.values()]);
@@ -182,17 +190,34 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   function findLost(now: number): void {
     for (const { pid, parentPid, since, name, commandLine, why } of execs.look(now)) {
       const process = folder.addProcess({ pid, parentPid, name, commandLine, runtime: '', startTime: since });
-      const when = `${((since - folder.manifest.startTime) / 1e9).toFixed(2)} s`;
-      folder.manifest.blindSpots.push({
-        process: process.id,
-        kinds: [...NATIVE_KINDS],
-        from: since,
-        effect: 'absent',
-        text: `native memory was not recorded since its exec at ${when}: ${why}`,
-      });
-      void folder.save();
+      notRecordedSince(process, since, `its exec at ${secondsOf(since)}: ${why}`);
     }
   }
+
+  /** An agent that was attached gives up a recorder whose heart does not beat: one that stands still, too. */
+  function findGivenUp(now: number): void {
+    for (const agent of agents.values()) {
+      const { counters, process, sampled } = agent;
+      if (agent.gaveUp || !counters.attached || sampled.over) continue;
+      // Before its end a process leaves its agent as well.
+      const since = counters.endTime;
+      if (since === undefined || now - since < ENDS_WITHIN) continue;
+      agent.gaveUp = true;
+      const why = `memsurge stood still for more than 5 s (Ctrl-Z?), so that the program was left alone or to another recorder`;
+      notRecordedSince(process, since, `${secondsOf(since)}: ${why}`);
+      say(`${process.name} (${process.pid}): native memory was not recorded since ${secondsOf(since)}: ${why}`);
+    }
+  }
+
+  function notRecordedSince(process: ManifestProcess, from: number, text: string): void {
+    folder.manifest.blindSpots.push({
+      ...{ process: process.id, kinds: [...NATIVE_KINDS], from, effect: 'absent' },
+      text: `native memory was not recorded since ${text}`,
+    });
+    void folder.save();
+  }
+
+  const secondsOf = (time: number) => `${((time - folder.manifest.startTime) / 1e9).toFixed(2)} s`;
 
   function searchBlind(now: number): void {
     if (blind === undefined || now - lastSearch < SEARCH_INTERVAL * 1e6) return;
@@ -243,6 +268,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     const sampled = counters.isFound ? sampler.add(process) : UNSEEN;
     agents.set(name, {
       name,
+      process,
       path: join(directory, name),
       counters,
       sampled,
@@ -250,6 +276,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       release,
       nextLook: 0,
       lost: false,
+      gaveUp: false,
     });
     count++;
   }
@@ -351,7 +378,8 @@ async function stopAll(agents: readonly Agent[]): Promise<void> {
   const running = agents.filter(({ sampled }) => !sampled.over);
   for (const { counters } of running) counters.askToStop();
   const deadline = monotonicNow() + STOP_TIMEOUT * 1e6;
-  const isLeaving = ({ counters, sampled }: Agent) => counters.attached && !counters.stopped && !sampled.over;
+  const isLeaving = ({ counters, sampled }: Agent) =>
+    counters.attached && counters.endTime === undefined && !sampled.over;
   while (running.some(isLeaving) && monotonicNow() < deadline) {
     await pause(20);
   }
