@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import module from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

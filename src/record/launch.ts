@@ -3,6 +3,7 @@ import { constants as access, accessSync, existsSync, readFileSync } from 'node:
 import { constants } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { closeInherited, inheritedDescriptors } from './descriptors.ts';
+import { IGNORED_SIGNALS } from './ignored-signals.ts';
 import { findProgram } from './native/program.ts';
 
 export interface Launched {
@@ -68,15 +69,15 @@ function notStarted(program: string, error: NodeJS.ErrnoException): TraceError {
 const SHELL = '/bin/sh';
 
 /**
- * Node raises the limit of open files for itself, and what an init system says to one pid (sd_listen_fds(3),
- * sd_watchdog_enabled(3)) must name the program's. Both can be set right only by the process that becomes the program: a
+ * Node raises the limit of open files for itself and gives signals their defaults, and what an init system says to one pid (sd_listen_fds(3),
+ * sd_watchdog_enabled(3)) must name the program's. All that can be set right only by the process that becomes the program: a
  * shell, without our variables, which are for the program.
  */
 function asInOurPlace(command: readonly string[], variables: Record<string, string>) {
   const ours = String(process.pid);
   const pids = ['LISTEN_PID', 'WATCHDOG_PID'].filter((name) => process.env[name] === ours);
   const limit = softLimitBefore();
-  if ((pids.length === 0 && limit === undefined) || !existsSync(SHELL)) {
+  if ((pids.length === 0 && limit === undefined && IGNORED_SIGNALS.length === 0) || !existsSync(SHELL)) {
     return { file: command[0], args: command.slice(1), env: { ...process.env, ...variables } };
   }
   // A pidfd's number names us as well, and is optional.
@@ -84,6 +85,7 @@ function asInOurPlace(command: readonly string[], variables: Record<string, stri
   const names = Object.keys(variables);
   const script = [
     ...(limit === undefined ? [] : [`ulimit -Sn ${limit}`]),
+    ...IGNORED_SIGNALS.map((signal) => `trap '' ${signal}`),
     ...pids.map((name) => `export ${name}=$$`),
     ...names.map((name) => `export ${name}="$1"; shift`),
     'exec "$@"',

@@ -4,6 +4,7 @@ import { reasonOf, TraceError } from '../trace/errors.ts';
 import { partialOf } from '../trace/part-names.ts';
 import { shellWord } from '../trace/shell-word.ts';
 import type { RecordingFolder } from './folder.ts';
+import { ignoresHangup } from './ignored-signals.ts';
 import type { LiveDisplay } from './live.ts';
 import { say } from './say.ts';
 
@@ -47,7 +48,7 @@ type Signal = 'SIGINT' | 'SIGTERM' | 'SIGHUP';
 
 /** Calls `handle` when somebody wants us to end, until what it returns is called. */
 export function onEndingSignals(handle: (signal: Signal) => void): () => void {
-  const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  const signals: readonly Signal[] = ['SIGINT', 'SIGTERM', ...(ignoresHangup ? [] : (['SIGHUP'] as const))];
   for (const signal of signals) process.on(signal, handle);
   return () => {
     for (const signal of signals) process.off(signal, handle);

@@ -7,6 +7,8 @@ import { afterAll } from 'vitest';
 import type { Answer } from '../../src/query/rows.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/memsurge.js', import.meta.url));
+/** What npm puts into the PATH. */
+export const COMMAND = fileURLToPath(new URL('../../bin/memsurge', import.meta.url));
 
 export interface Finished {
   readonly status: number | null;

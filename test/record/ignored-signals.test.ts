@@ -1,0 +1,49 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { COMMAND, scratchFolder, start, until } from '../support/memsurge.ts';
+import { nativeSamplePath } from '../support/samples.ts';
+
+const folder = await scratchFolder();
+let made = 0;
+const fresh = () => join(folder, `${++made}.memsurge`);
+const SHOW = ['sh', '-c', "grep -E 'SigIgn|SigBlk' /proc/self/status; env | grep -c MEMSURGE_IGNORED"];
+/** Runs `command` as a shell does in the background of a script, which takes Ctrl-C away from it. */
+const inBackground = (command: readonly string[]) => start('sh', ['-c', '"$@" & wait', 'sh', ...command]).finished;
+
+test('what is ignored when memsurge starts is ignored by the program', async () => {
+  for (const command of [SHOW, ['nohup', ...SHOW]]) {
+    const alone = await inBackground(command);
+    expect(alone.stdout).toMatch(/SigIgn:\s+0*[1-9a-f][0-9a-f]*\n/);
+    const program = command[0] === 'nohup' ? ['nohup', COMMAND] : [COMMAND];
+    const recorded = await inBackground([...program, 'run', '-o', fresh(), '--', ...SHOW]);
+    expect(recorded.stdout).toBe(alone.stdout);
+  }
+});
+
+test('nohup: a recording, and the program in it, outlive the terminal', async () => {
+  const output = fresh();
+  const script = 'echo up; sleep 1; echo down';
+  const { child, finished, output: printed } = start('nohup', [COMMAND, 'run', '-o', output, '--', 'sh', '-c', script]);
+  await until(() => printed().includes('up'));
+  child.kill('SIGHUP');
+  expect(await finished).toMatchObject({ status: 0, stdout: 'up\ndown\n' });
+  expect(existsSync(output)).toBe(true);
+});
+
+test('nohup: an attached recording goes on without its terminal until it is told to stop', async () => {
+  const target = start(nativeSamplePath('waits'), []);
+  const output = fresh();
+  const { child, finished } = start('nohup', [COMMAND, 'attach', String(target.child.pid), '-o', output]);
+  let said = '';
+  child.stderr?.on('data', (text) => {
+    said += text;
+  });
+  await until(() => said.includes('Ctrl-C stops'));
+  child.kill('SIGHUP');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect([child.exitCode, child.signalCode]).toEqual([null, null]);
+  child.kill('SIGINT');
+  expect((await finished).status).toBe(0);
+  target.child.kill('SIGKILL');
+});
