@@ -131,6 +131,8 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
     resolveEnded = resolve;
   });
 
+  /** Where its memory is seen: at its first thread, or when that has ended at another. */
+  let seenAt = proc;
   // Open files stay with this process: when its pid is used again, they fail instead of showing another.
   let status = open(`${proc}/status`);
   let stat = open(`${proc}/stat`);
@@ -166,7 +168,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
       stat = stat === NOT_YET ? open(`${proc}/stat`) : stat;
       if (status === NOT_YET) return true;
     }
-    const bytes = parseRssBytes(read(status));
+    const bytes = parseRssBytes(read(status)) ?? rssOfAnotherThread();
     if (bytes === undefined) return false;
     if (bytes !== rss) {
       rss = bytes;
@@ -175,6 +177,23 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
     }
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
     return true;
+  }
+
+  /** A process whose first thread has ended (pthread_exit in main) goes on. */
+  function rssOfAnotherThread(): number | undefined {
+    // While it can be read, the pid is nobody else's.
+    if (read(stat) === '') return undefined;
+    for (const task of tasks()) {
+      const file = open(`${proc}/task/${task}/status`);
+      const bytes = parseRssBytes(read(file));
+      const before = bytes === undefined ? file : status;
+      if (before >= 0) closeSync(before);
+      if (bytes === undefined) continue;
+      status = file;
+      seenAt = `${proc}/task/${task}`;
+      return bytes;
+    }
+    return undefined;
   }
 
   function lookIfDue(now: number): void {
@@ -212,7 +231,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
 
   function images() {
     try {
-      return parseImageMappings(readFileSync(`${proc}/maps`, 'utf8'));
+      return parseImageMappings(readFileSync(`${seenAt}/maps`, 'utf8'));
     } catch {
       return [];
     }

@@ -1,11 +1,12 @@
 /*
  * Keeps 1000 blocks of 1000 bytes and releases 500 of 300, then ends as its argument says.
  *
- *   endings return|exit|_exit|abort|segv|kill|thread
+ *   endings return|exit|_exit|abort|segv|kill|thread|last-thread
  *   endings fork|fork-exec|vfork-exec|posix-spawn|system|exec
  *
- * `thread` calls exit from a second thread. The modes of the second line have a child that keeps 200 blocks of 2000 bytes,
- * in the same image after a bare `fork`, else in a new one; `exec` becomes it, the others wait for it and return.
+ * `thread` calls exit from a second thread; with `last-thread` the first one is gone when a second one allocates. The modes
+ * of the second line have a child that keeps 200 blocks of 2000 bytes, in the same image after a bare `fork`, else in a new
+ * one; `exec` becomes it, the others wait for it and return.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -45,6 +46,20 @@ static void exit_from_thread(void) {
   pthread_join(thread, NULL);
 }
 
+static void *allocate_late(void *unused) {
+  usleep(700000);
+  keep_blocks();
+  release_blocks();
+  return unused;
+}
+
+/** The process goes on without its first thread, and ends with the second. */
+static void leave_to_thread(void) {
+  pthread_t thread;
+  pthread_create(&thread, NULL, allocate_late, NULL);
+  pthread_exit(NULL);
+}
+
 static int wait_for(pid_t child) {
   int status;
   return waitpid(child, &status, 0) == child && WIFEXITED(status) ? WEXITSTATUS(status) : 1;
@@ -62,6 +77,7 @@ int main(int argc, char **argv) {
     keep_child_blocks();
     return 0;
   }
+  if (strcmp(mode, "last-thread") == 0) leave_to_thread();
   keep_blocks();
   release_blocks();
 
@@ -98,7 +114,7 @@ int main(int argc, char **argv) {
     return system(command);
   }
 
-  fputs("usage: endings return|exit|_exit|abort|segv|kill|thread\n"
+  fputs("usage: endings return|exit|_exit|abort|segv|kill|thread|last-thread\n"
         "               fork|fork-exec|vfork-exec|posix-spawn|system|exec\n",
         stderr);
   return 2;
