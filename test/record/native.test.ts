@@ -158,7 +158,8 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     };
     const found = await live('_exit');
     expect(found.length).toBeGreaterThan(0);
-    for (const ending of ['exit', 'abort', 'segv', 'kill', 'last-thread']) expect(await live(ending), ending).toEqual(found);
+    for (const ending of ['exit', 'abort', 'segv', 'kill', 'last-thread'])
+      expect(await live(ending), ending).toEqual(found);
   });
 
   test.each(['exact', 'sampled'])('what is in memory of what is left, in %s mode', async (mode) => {
