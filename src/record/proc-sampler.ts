@@ -1,8 +1,9 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { imageRow, rssRow, threadRow } from '../read/procfs/parts.ts';
-import { parseImageMappings, parseRssBytes, parseStat } from '../read/procfs/process.ts';
+import { parseImageMappings, parseRssBytes, parseStat, parseStatus } from '../read/procfs/process.ts';
 import type { ManifestProcess } from '../trace/manifest.ts';
+import { once } from '../trace/once.ts';
 import { seenParts } from '../trace/part-names.ts';
 import { costOf, monotonicNow } from './clock.ts';
 import { isTooManyFiles } from './errno.ts';
@@ -136,6 +137,7 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
   // Open files stay with this process: when its pid is used again, they fail instead of showing another.
   let status = open(`${proc}/status`);
   let stat = open(`${proc}/stat`);
+  const isNested = once(() => parseStatus(read(status)).namespacePids.length > 1);
   let rss = 0;
   let highest = 0;
   let rows = '';
@@ -249,7 +251,8 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
       const name = threadName(task);
       if (name === undefined || names.get(id) === name) continue;
       names.set(id, name);
-      text += threadRow(id, name.replaceAll('\n', ' '));
+      const own = isNested() ? idInside(task) : id;
+      if (own !== undefined) text += threadRow(own, name.replaceAll('\n', ' '));
     }
     if (text !== '') folder.append(threadPart, text);
   }
@@ -259,6 +262,15 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
       return readFileSync(`${proc}/task/${task}/comm`, 'utf8').trimEnd();
     } catch {
       return undefined; // it has ended
+    }
+  }
+
+  /** What the thread is called in its own pid namespace, as its events and the agent call it. */
+  function idInside(task: string): number | undefined {
+    try {
+      return parseStatus(readFileSync(`${proc}/task/${task}/status`, 'latin1')).namespacePids.at(-1);
+    } catch {
+      return undefined;
     }
   }
 
