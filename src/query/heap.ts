@@ -49,6 +49,8 @@ export interface HeapAnswer {
   readonly total: Amount;
   /** By generation, each process counted as of its last collection. */
   readonly rows: readonly (GenerationRow & { readonly share: number })[];
+  /** Of the rows together. */
+  readonly all: Omit<GenerationRow, 'name'>;
   /** Some of the collections, in the order they ended: the first, the largest, the last, and others evenly between. */
   readonly gcs: readonly GcRow[];
   readonly gcCount: number;
@@ -78,6 +80,7 @@ export function heap(trace: Trace, view: View, limit = Number.POSITIVE_INFINITY)
     unit: 'bytes',
     total: { bytes, count: gcs.length },
     rows: generations.map((row) => ({ ...row, share: bytes === 0 ? 0 : (row.bytes ?? 0) / bytes })),
+    all: sumsOf(generations),
     gcs: pickGcs(trace, gcs, limit).map((gc) => gcRow(trace, gc)),
     gcCount: gcs.length,
     ...(gcs.length === 0 && { nothing: nothingOf(trace, managed) }),
@@ -114,10 +117,7 @@ function gcRow(trace: Trace, gc: GcIndex): GcRow {
     type: GC_TYPES[gcs.type[gc]],
     reason: gcReason(gcs.reason[gc]),
     pause: gcs.pause[gc],
-    bytes: sumKnown(generations.map((row) => row.bytes)),
-    inUse: sumKnown(generations.map((row) => row.inUse)),
-    free: sumKnown(generations.map((row) => row.free)),
-    promoted: sumKnown(generations.map((row) => row.promoted)),
+    ...sumsOf(generations),
     committed: known(gcs.committed[gc]),
     committedFree: known(gcs.committedFree[gc]),
     bookkeeping: known(gcs.bookkeeping[gc]),
@@ -137,18 +137,33 @@ function generationRows(trace: Trace, gc: GcIndex): GenerationRow[] {
   });
 }
 
+/** In use and free of all are known when they are of each. */
+function sumsOf(generations: readonly GenerationRow[]): Omit<GenerationRow, 'name'> {
+  return {
+    bytes: sumKnown(generations.map((row) => row.bytes)),
+    inUse: sumOfAll(generations.map((row) => row.inUse)),
+    free: sumOfAll(generations.map((row) => row.free)),
+    promoted: sumKnown(generations.map((row) => row.promoted)),
+  };
+}
+
 function sumGenerations(heaps: readonly (readonly GenerationRow[])[]): GenerationRow[] {
   return GENERATIONS.map((name, i) => ({
     name,
     bytes: sumKnown(heaps.map((rows) => rows[i].bytes)),
-    inUse: sumKnown(heaps.map((rows) => rows[i].inUse)),
-    free: sumKnown(heaps.map((rows) => rows[i].free)),
+    inUse: sumOfAll(heaps.map((rows) => rows[i].inUse)),
+    free: sumOfAll(heaps.map((rows) => rows[i].free)),
     promoted: sumKnown(heaps.map((rows) => rows[i].promoted)),
   }));
 }
 
 function known(value: number): number | null {
   return Number.isNaN(value) ? null : value;
+}
+
+/** Sum of figures, null when one is not known. */
+function sumOfAll(values: readonly (number | null)[]): number | null {
+  return values.includes(null) ? null : sumKnown(values);
 }
 
 /** Sum of the known figures, null when none is known. */

@@ -4,7 +4,7 @@ import { DEFAULT_VIEW, type Dimension, type View } from '../trace/view.ts';
 import { blindSpotsOf, blindTexts } from './blind.ts';
 import { derived } from './derived.ts';
 import { DOMINANT, functionsOf } from './folded.ts';
-import { heap } from './heap.ts';
+import { type GcRow, heap } from './heap.ts';
 import { processName } from './names.ts';
 import { type NativeFinding, nativeFindings, type PeakFinding, peakFindings } from './native-findings.ts';
 import { defaultMetric } from './parts.ts';
@@ -71,6 +71,8 @@ export interface HeapFinding {
   readonly gcNumber: number;
   readonly process: string;
   readonly gcCount: number;
+  /** False where not all is known of later ones. */
+  readonly isLast: boolean;
   readonly end: number;
   readonly inUse: number | null;
   readonly free: number | null;
@@ -236,14 +238,18 @@ function heapFindings(trace: Trace, view: View): HeapFinding[] {
       to: view.to,
     };
     const answer = heap(trace, own, GENERATIONS.length);
-    const last = answer.gcs.at(-1);
-    if (last === undefined) continue;
+    const veryLast = answer.gcs.at(-1);
+    if (veryLast === undefined) continue;
+    // Of a background collection in which another one took place not all is known.
+    const isWhole = (gc: GcRow) => gc.inUse !== null;
+    const last = isWhole(veryLast) ? veryLast : (heap(trace, own).gcs.findLast(isWhole) ?? veryLast);
     const largest = last.generations.reduce((best, row) => ((row.inUse ?? 0) > (best.inUse ?? 0) ? row : best));
     findings.push({
       about: 'heap',
       gcNumber: last.number,
       process: processName(trace, process),
       gcCount: answer.gcCount,
+      isLast: last === veryLast,
       end: last.end,
       inUse: last.inUse,
       free: last.free,

@@ -281,18 +281,23 @@ const figureText = ({ bytes, count }: Amount, unit: Unit) =>
   unit === 'bytes' ? formatBytes(bytes) : `${formatCount(count)} ${plural(count, 'object')}`;
 
 function heapText(finding: HeapFinding): string {
-  const { process, gcNumber, end, inUse, free, committed, generationInUse, resident, allocatedBefore, allocatedAfter } =
-    finding;
+  const { process, gcNumber, isLast, end, inUse, free, committed, generationInUse, resident, allocatedAfter } = finding;
   const held = inUse === null ? '' : `: ${formatBytes(inUse)} in use`;
   const where =
     generationInUse === null || inUse === null || inUse === 0
       ? ''
-      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}, where ${formatBytes(allocatedBefore)} had been allocated by then`;
+      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}${everAllocatedText(finding)} had been allocated by then`;
   const kept = free === null ? '' : `; ${formatBytes(free)} free`;
   const ofOs = committed === null ? '' : `; ${formatBytes(committed)} committed`;
   const beside = resident === null ? '' : `, resident set ${formatBytes(resident)}`;
   const later = allocatedAfter > 0 ? ` ${formatBytes(allocatedAfter)} were allocated after it.` : '';
-  return `${process}, collection ${gcNumber}, the last, at ${formatTime(end)}${held}${where}${kept}${ofOs}${beside}.${later}`;
+  return `${process}, collection ${gcNumber}, the last${isLast ? '' : ' of which all is known'}, at ${formatTime(end)}${held}${where}${kept}${ofOs}${beside}.${later}`;
+}
+
+/** Objects grow old in a generation, but all small ones are allocated in the first. */
+function everAllocatedText({ generation, allocatedBefore }: HeapFinding): string {
+  const bytes = formatBytes(allocatedBefore);
+  return generation === 'loh' || generation === 'poh' ? `, where ${bytes}` : `; ${bytes} of small objects`;
 }
 
 function generationName(generation: Generation): string {

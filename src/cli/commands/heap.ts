@@ -67,14 +67,13 @@ function printHeap(shell: Shell, answer: HeapAnswer, opened: Opened): void {
 const GENERATION_LABELS = { gen0: 'gen0', gen1: 'gen1', gen2: 'gen2', loh: HEAP_LABELS.loh, poh: HEAP_LABELS.poh };
 
 function formatGenerations(shell: Shell, answer: HeapAnswer, last: GcRow | undefined): string {
-  const sum = (pick: (row: GenerationRow) => number | null) =>
-    answer.rows.reduce<number | null>(
-      (total, row) => (pick(row) === null ? total : (total ?? 0) + (pick(row) ?? 0)),
-      null,
-    );
   const total = (text: string, at: number) => (at === answer.rows.length ? shell.colors.bold(text) : text);
-  const figures = (title: string, spare: number | undefined, pick: (row: GenerationRow) => number | null): Column[] =>
-    bytesColumn(title, [...answer.rows.map(pick), sum(pick)], spare).map((column) => ({ ...column, style: total }));
+  const figures = (
+    title: string,
+    spare: number | undefined,
+    pick: (row: HeapAnswer['all']) => number | null,
+  ): Column[] =>
+    bytesColumn(title, [...answer.rows, answer.all].map(pick), spare).map((column) => ({ ...column, style: total }));
   const names = [...answer.rows.map((row) => GENERATION_LABELS[row.name]), 'all'];
   const table = formatTable(
     [

@@ -1,4 +1,4 @@
-import { type GcRow, type GenerationRow, type HeapAnswer, heap } from '../../query/heap.ts';
+import { type GcRow, type HeapAnswer, heap } from '../../query/heap.ts';
 import { HEAP_LABELS } from '../../trace/kinds.ts';
 import { plural } from '../../trace/plural.ts';
 import type { Trace } from '../../trace/tables.ts';
@@ -33,11 +33,7 @@ ${scrolling('By generation', generationTable(answer))}
 ${scrolling('Collections', collectionTable(answer))}</section>`;
 }
 
-function generationTable({ rows }: HeapAnswer): Html {
-  const sum = (pick: (row: GenerationRow) => number | null) => {
-    const known = rows.map(pick).filter((value) => value !== null);
-    return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
-  };
+function generationTable({ rows, all }: HeapAnswer): Html {
   return html`<table><caption>By generation</caption>
 <thead><tr><th scope="col">Generation</th><th scope="col" class="n">Size</th><th scope="col">Share</th>
 <th scope="col" class="n">In use</th><th scope="col" class="n">Free</th><th scope="col" class="n">Promoted</th></tr></thead>
@@ -45,8 +41,8 @@ function generationTable({ rows }: HeapAnswer): Html {
     (row) => html`<tr><th scope="row">${LABELS[row.name]}</th>${bytesCell(row.bytes)}${shareCell(row.share)}
 ${bytesCell(row.inUse)}${bytesCell(row.free)}${bytesCell(row.promoted)}</tr>`,
   )}</tbody>
-<tfoot><tr><th scope="row">all</th>${bytesCell(sum((row) => row.bytes))}<td></td>
-${bytesCell(sum((row) => row.inUse))}${bytesCell(sum((row) => row.free))}${bytesCell(sum((row) => row.promoted))}</tr></tfoot></table>`;
+<tfoot><tr><th scope="row">all</th>${bytesCell(all.bytes)}<td></td>
+${bytesCell(all.inUse)}${bytesCell(all.free)}${bytesCell(all.promoted)}</tr></tfoot></table>`;
 }
 
 /** How often the GC ran, and what that cost. */

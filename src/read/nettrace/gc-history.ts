@@ -26,6 +26,8 @@ interface GcHistory {
 const MAX_OPEN = 8;
 
 const WIDTH = GENERATIONS.length;
+/** Generation 2; those before are young. */
+const OLDEST = GENERATIONS.indexOf('gen2');
 const BACKGROUND = GC_TYPES.indexOf('background');
 
 /** @param starts how many records of a start there will be */
@@ -36,6 +38,8 @@ export function createGcHistory(starts: number): GcHistory {
   const open: GcIndex[] = [];
   /** Those of them whose start did not state a depth (version 0). */
   const depthless = new Set<GcIndex>();
+  /** Background collections in which another one took place: what they report of the young generations was before it. */
+  const interrupted = new Set<GcIndex>();
   let lastEnded: GcIndex = NONE;
   let pauseStart = Number.NaN;
   const startedInPause: GcIndex[] = [];
@@ -71,7 +75,9 @@ export function createGcHistory(starts: number): GcHistory {
     open.splice(place, 1);
     gcs.end[gc] = time;
     if (depthless.size > 0 && depthless.delete(gc)) gcs.depth[gc] = values[at + 1];
-    for (let generation = 0; generation < WIDTH; generation++) gcs.free[gc * WIDTH + generation] = free[generation];
+    for (const one of open) if (gcs.type[one] === BACKGROUND) interrupted.add(one);
+    const from = firstReported(gc);
+    for (let generation = from; generation < WIDTH; generation++) gcs.free[gc * WIDTH + generation] = free[generation];
     forgetFree();
     // The first report after the start is of before the collection.
     if (committedSinceStart > 1) setCommitted(gcs, gc, values, committedAt);
@@ -79,9 +85,11 @@ export function createGcHistory(starts: number): GcHistory {
   };
   const addFree = (values: Float64Array, at: number): void => {
     // A background collection of server GC reports its heaps after its end, all others before it.
-    if (lastEnded !== NONE && gcs.type[lastEnded] === BACKGROUND) addKnown(gcs.free, lastEnded * WIDTH, values, at);
+    if (lastEnded !== NONE && gcs.type[lastEnded] === BACKGROUND)
+      addKnown(gcs.free, lastEnded * WIDTH, values, at, firstReported(lastEnded));
     else addKnown(free, 0, values, at);
   };
+  const firstReported = (gc: GcIndex): number => (interrupted.has(gc) ? OLDEST : 0);
   const endPause = (time: number): void => {
     if (!Number.isNaN(pauseStart)) {
       const gc =
@@ -111,9 +119,9 @@ export function createGcHistory(starts: number): GcHistory {
   };
 }
 
-/** Adds the values per generation from `at` on to those from `to` on, where NaN means nothing so far. */
-function addKnown(sums: Float64Array, to: number, values: Float64Array, at: number): void {
-  for (let generation = 0; generation < WIDTH; generation++) {
+/** Adds the values per generation, of `from` and later ones, from `at` on to those from `to` on, where NaN means nothing so far. */
+function addKnown(sums: Float64Array, to: number, values: Float64Array, at: number, from = 0): void {
+  for (let generation = from; generation < WIDTH; generation++) {
     const before = sums[to + generation];
     sums[to + generation] = (Number.isNaN(before) ? 0 : before) + values[at + generation];
   }

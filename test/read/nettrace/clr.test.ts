@@ -330,7 +330,7 @@ describe('collections', () => {
     },
   );
 
-  test('a background one with another above it: both pauses, and free space that is reported after its end', () => {
+  test('a background one with another above it: both pauses, free space that is reported after its end, and none of the young generations, which is of before', () => {
     const { gcs } = processOf([
       { id: 9, version: 1, time: 0, payload: suspend(1) },
       { id: 1, version: 2, time: 1, payload: start(1, 2, 1) },
@@ -352,11 +352,20 @@ describe('collections', () => {
       { id: 1, version: 2, time: 60, payload: start(3, 0, 0) },
     ]);
     expect(
-      collectionsOf(gcs).map((gc) => [gc.number, gc.type, gc.pause, gc.end, gc.free[0], gc.size[0], gc.committed]),
+      collectionsOf(gcs).map((gc) => [
+        gc.number,
+        gc.type,
+        gc.pause,
+        gc.end,
+        gc.free[0],
+        gc.free[2],
+        gc.size[0],
+        gc.committed,
+      ]),
     ).toEqual([
-      [1, 'background', 8, at(50), 30, 90, Number.NaN],
-      [2, 'foreground', 6, at(13), 1, 50, Number.NaN],
-      [3, 'blocking', 0, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
+      [1, 'background', 8, at(50), Number.NaN, 34, 90, Number.NaN],
+      [2, 'foreground', 6, at(13), 1, 3, 50, Number.NaN],
+      [3, 'blocking', 0, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
     ]);
   });
 
