@@ -1,8 +1,9 @@
 /*
  * C++ operators. Where libstdc++ (or libc++) owns them they call malloc and free, and the hooks there see all; where an
  * allocator such as jemalloc, tcmalloc or mimalloc does, they never do, and are recorded here. Who owns each is known when
- * the definitions are looked for, at the first call: no C program ever gets here. Another library's operators may end in
- * malloc as well: the first block that is made of one made by malloc tells, and from then on malloc's hooks see that library's.
+ * the definitions are looked for, at the first call: no C program ever gets here. Some of an allocator's end in its malloc
+ * family (jemalloc's with an alignment), others never do: there each call tells. Another library's operators may end in malloc
+ * as well: the first block that is made of one made by malloc tells, and from then on malloc's hooks see that library's.
  *
  * mangled names: new, new[] (nw, na) of size_t (m), with alignment (St11align_val_t) and nothrow (RKSt9nothrow_t);
  * delete, delete[] (dl, da) of a pointer (Pv), with size and alignment.
@@ -73,6 +74,8 @@ static const struct {
 static void *next[OPERATOR_COUNT];
 /* Base of the module whose operator it is, when what it gives out is recorded here; else NULL. */
 static void *_Atomic owner[OPERATOR_COUNT];
+/* Base of the module whose malloc it is. */
+static void *allocator;
 static _Atomic bool known;
 
 /* After ours in the global scope, else where a plug-in brought the library along for itself. */
@@ -86,6 +89,11 @@ static void *find(const char *name, void *plain) {
   return found != NULL ? found : plain;
 }
 
+static void *module_of(void *function) {
+  Dl_info info;
+  return dladdr(function, &info) == 0 ? NULL : info.dli_fbase;
+}
+
 /* NULL: the language's own library, which ends in malloc. */
 static void *owner_of(void *function) {
   Dl_info info;
@@ -96,6 +104,7 @@ static void *owner_of(void *function) {
 
 static __attribute__((noinline)) void look(void) {
   real_resolve();
+  allocator = module_of((void *)real.malloc);
   for (int i = 0; i < OPERATOR_COUNT; i++) {
     next[i] = find(operators[i].name, operators[i].plain);
     owner[i] = next[i] == operators[i].plain ? NULL : owner_of(next[i]);
@@ -108,11 +117,14 @@ static inline bool is_owned(int index) {
   return atomic_load_explicit(&owner[index], memory_order_relaxed) != NULL;
 }
 
-static __attribute__((noinline)) void ends_in_malloc(int index) {
+/* True: a block that contains one made by malloc is a part of that, and so are all of the module's from now on. */
+static __attribute__((noinline)) bool ends_in_malloc(int index) {
   void *module = atomic_load(&owner[index]);
+  if (module == allocator) return false;
   for (int i = 0; i < OPERATOR_COUNT; i++) {
     if (atomic_load(&owner[i]) == module) atomic_store(&owner[i], NULL);
   }
+  return true;
 }
 
 #define NEW(name, type, parameters, arguments)                                                                         \
@@ -120,14 +132,16 @@ static __attribute__((noinline)) void ends_in_malloc(int index) {
     if (LIKELY(!is_owned(INDEX##name))) return ((type)next[INDEX##name])arguments;                                     \
     int64_t mark = record_mark();                                                                                      \
     void *block = ((type)next[INDEX##name])arguments;                                                                  \
-    if (UNLIKELY(record_is_nested(mark)) && record_last_contains(block)) ends_in_malloc(INDEX##name);                  \
-    else RECORD_ALLOC(block, size, mark);                                                                              \
+    if (UNLIKELY(record_is_nested(mark)) && record_last_contains(block) && ends_in_malloc(INDEX##name)) return block;  \
+    RECORD_ALLOC(block, size, mark);                                                                                   \
     return block;                                                                                                      \
   }
 #define DELETE(name, type, parameters, arguments)                                                                      \
   EXPORT void name parameters {                                                                                        \
-    if (UNLIKELY(is_owned(INDEX##name))) RECORD_FREE(block);                                                           \
+    bool owned = is_owned(INDEX##name);                                                                                \
+    if (UNLIKELY(owned)) record_free_by(block);                                                                        \
     ((type)next[INDEX##name])arguments;                                                                                \
+    if (UNLIKELY(owned)) record_freed_by();                                                                            \
   }
 
 NEW(_Znwm, new_1, (size_t size), (size))

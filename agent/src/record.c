@@ -135,6 +135,17 @@ void record_free(void *address) {
   thread_leave(thread);
 }
 
+void record_free_by(void *block) {
+  RECORD_FREE(block);
+  struct thread *thread = thread_self();
+  if (thread != NULL) thread->departing = (uint64_t)block;
+}
+
+void record_freed_by(void) {
+  struct thread *thread = thread_self();
+  if (thread != NULL) thread->departing = 0;
+}
+
 void record_depart(void *address, struct departing *departing) {
   departing->recording = 0;
   if (address == NULL || !gate_may_know(address)) return;

@@ -23,6 +23,9 @@ void record_alloc(void *block, size_t size, bool nested, const struct unwind_reg
 bool record_last_contains(const void *block);
 /** Before the program gives a block back: from then on anybody may get its address. */
 void record_free(void *block);
+/** The same around a call that may come to free with the block: what is released already is not released again there. */
+void record_free_by(void *block);
+void record_freed_by(void);
 /** realloc in three steps: the block departs before, and is freed or back after. */
 void record_depart(void *block, struct departing *);
 void record_departed(const struct departing *);

@@ -37,7 +37,7 @@ struct thread {
   /** The latest allocation, 0: none; and whether the thread freed anything since. */
   uint64_t last_allocated;
   uint64_t last_size;
-  /** The block that a realloc under way gives back. */
+  /** The block that a call under way gives back, perhaps through free. */
   uint64_t departing;
   bool freed_since;
   /** Stack pointer when it became busy. */

@@ -11,6 +11,7 @@ import { samplePath, whyNoNativeSamples } from '../support/samples.ts';
 const folder = await scratchFolder();
 const unable = whyNoNativeSamples();
 const LIBRARIES = '/usr/lib/x86_64-linux-gnu';
+const ALLOCATORS = ['libjemalloc.so.2', 'libmimalloc.so.2', 'libtcmalloc_minimal.so.4'];
 let made = 0;
 
 async function record(options: readonly string[], command: readonly string[], env: NodeJS.ProcessEnv = {}) {
@@ -110,24 +111,54 @@ describe.skipIf(unable !== undefined)("an allocator's chunks are not the program
     return [rows.find(({ name }) => name === fn)?.bytes, total.bytes];
   };
 
-  test.each(['libjemalloc.so.2', 'libmimalloc.so.2', 'libtcmalloc_minimal.so.4'])(
-    '%s, preloaded and linked',
-    async (name) => {
-      const library = join(LIBRARIES, name);
-      expect(existsSync(library), `${library} is missing: run node scripts/judges.mjs`).toBe(true);
-      const paths = [await record(['--native', 'exact'], [program], { LD_PRELOAD: library })];
-      if (isLong || name.includes('jemalloc')) {
-        compile(`${program}-linked`, library);
-        paths.push(await record(['--native', 'exact'], [`${program}-linked`]));
-      }
-      for (const path of paths) {
-        expect(await bytesOf(path, 'native-heap', 'keep')).toEqual([20_000_000, expect.any(Number)]);
-        expect(await bytesOf(path, 'mapped', 'map_own')).toEqual([4 << 20, 4 << 20]);
-        const { warnings } = await ask('top', path, '--kind', 'mapped');
-        expect(warnings.join()).toMatch(/(jemalloc|mimalloc|tcmalloc) holds \d+\.\d MiB of the system's memory/);
-      }
-    },
-  );
+  test.each(ALLOCATORS)('%s, preloaded and linked', async (name) => {
+    const library = join(LIBRARIES, name);
+    expect(existsSync(library), `${library} is missing: run node scripts/judges.mjs`).toBe(true);
+    const paths = [await record(['--native', 'exact'], [program], { LD_PRELOAD: library })];
+    if (isLong || name.includes('jemalloc')) {
+      compile(`${program}-linked`, library);
+      paths.push(await record(['--native', 'exact'], [`${program}-linked`]));
+    }
+    for (const path of paths) {
+      expect(await bytesOf(path, 'native-heap', 'keep')).toEqual([20_000_000, expect.any(Number)]);
+      expect(await bytesOf(path, 'mapped', 'map_own')).toEqual([4 << 20, 4 << 20]);
+      const { warnings } = await ask('top', path, '--kind', 'mapped');
+      expect(warnings.join()).toMatch(/(jemalloc|mimalloc|tcmalloc) holds \d+\.\d MiB of the system's memory/);
+    }
+  });
+
+  const OPERATORS = `
+#include <new>
+static void *volatile sink;
+#define FOR_100 for (int i = 0; i < 100; i++)
+extern "C" {
+__attribute__((noipa)) void aligned(void) { FOR_100 sink = operator new(200, std::align_val_t(64)); }
+__attribute__((noipa)) void usual(void) { FOR_100 sink = operator new(100); }
+__attribute__((noipa)) void brief(void) { FOR_100 { sink = operator new(100); operator delete(sink); } }
+__attribute__((noipa)) void briefly_aligned(void) {
+  FOR_100 { sink = operator new[](200, std::align_val_t(64)); operator delete[](sink, std::align_val_t(64)); }
+}
+}
+int main() { aligned(); usual(); brief(); briefly_aligned(); }
+`;
+  const COUNTS = { aligned: [100, 100], usual: [100, 100], brief: [100, 0], briefly_aligned: [100, 0] };
+
+  test('operators of C++ that an allocator brings along, of which some end in its malloc', async () => {
+    await writeFile(`${program}.cpp`, OPERATORS);
+    execFileSync('g++', ['-std=c++17', '-O1', '-g', '-o', `${program}-operators`, `${program}.cpp`]);
+    for (const name of [undefined, ...ALLOCATORS]) {
+      const env = name === undefined ? {} : { LD_PRELOAD: join(LIBRARIES, name) };
+      const path = await record(['--native', 'exact'], [`${program}-operators`], env);
+      const countsOf = async (metric: string) => {
+        const answer = await ask('top', path, '--kind', 'native-heap', '--by', 'function', '--metric', metric);
+        expect(answer.accuracy, name).toBe('exact');
+        return (fn: string) => answer.rows.find((row) => row.name === fn)?.count ?? 0;
+      };
+      const [allocated, left] = [await countsOf('allocated'), await countsOf('unreleased')];
+      const counts = Object.keys(COUNTS).map((fn) => [fn, [allocated(fn), left(fn)]]);
+      expect(Object.fromEntries(counts), name).toEqual(COUNTS);
+    }
+  });
 
   test('jemalloc, linked statically: its blocks are not seen, and what it takes is native heap', async () => {
     compile(`${program}-static`, join(LIBRARIES, 'libjemalloc.a'), '-ldl', '-lm', '-lstdc++');
