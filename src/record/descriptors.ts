@@ -12,8 +12,11 @@ const AT_START = openDescriptors();
 const NONBLOCKING = 0o4000;
 const CLOSED_ON_EXEC = 0o2000000;
 
-/** The kernel stamps a pipe with a clock that lags by up to a tick of 10 ms. */
-const CLOCK_LAG_MS = 20;
+/**
+ * Node's first pipe can be older than its clock: 33 ms with tcmalloc preloaded, more on a busy machine. One that is taken for
+ * an inherited one is closed, and Node then reads from whatever file gets its number.
+ */
+const NODE_STARTS_WITHIN_MS = 5_000;
 
 /**
  * The descriptors above 2 that we were started with: for make's jobserver, socket activation, `3<file`, `<(command)`.
@@ -75,7 +78,7 @@ function linkOf(pid: number | 'self', fd: number | string): string | undefined {
 const flagsOf = (fd: number): number =>
   Number.parseInt(/flags:\s*(\d+)/.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? '0', 8);
 
-const isOlderThanUs = (fd: number): boolean => fstatSync(fd).ctimeMs < performance.timeOrigin - CLOCK_LAG_MS;
+const isOlderThanUs = (fd: number): boolean => fstatSync(fd).ctimeMs < performance.timeOrigin - NODE_STARTS_WITHIN_MS;
 
 /** Whether a process above us has the same open: Node's own are ours alone. */
 function ancestorHas(fd: number, link: string): boolean {
