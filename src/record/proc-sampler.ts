@@ -1,7 +1,13 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync } from 'node:fs';
 import { constants } from 'node:os';
 import { imageRow, rssRow, threadRow } from '../read/procfs/parts.ts';
-import { parseImageMappings, parseRssBytes, parseStat, parseStatus } from '../read/procfs/process.ts';
+import {
+  parseHighestRssBytes,
+  parseImageMappings,
+  parseRssBytes,
+  parseStat,
+  parseStatus,
+} from '../read/procfs/process.ts';
 import type { ManifestProcess } from '../trace/manifest.ts';
 import { once } from '../trace/once.ts';
 import { seenParts } from '../trace/part-names.ts';
@@ -55,9 +61,13 @@ export function startProcSampler(folder: RecordingFolder): ProcSampler {
   const begun = monotonicNow();
   let added = 0;
   let timer = setTimeout(tick, RSS_INTERVAL);
+  let pauseBefore = 0;
 
   function tick(): void {
-    const pause = pauseAfter(sampleAll);
+    const ownPause = pauseAfter(sampleAll);
+    // One that took long, as the first does, is an exception; two are not.
+    const pause = Math.min(ownPause, pauseBefore);
+    pauseBefore = ownPause;
     const now = monotonicNow();
     for (const one of all) one.lookIfDue(now);
     timer = setTimeout(tick, Math.max(RSS_INTERVAL, pause, (now - begun) / 1e6 / FINE_SAMPLES));
@@ -170,32 +180,36 @@ function sampling(folder: RecordingFolder, process: ManifestProcess, number: num
       stat = stat === NOT_YET ? open(`${proc}/stat`) : stat;
       if (status === NOT_YET) return true;
     }
-    const bytes = parseRssBytes(read(status)) ?? rssOfAnotherThread();
+    let text = read(status);
+    if (parseRssBytes(text) === undefined) text = statusOfAnotherThread();
+    const bytes = parseRssBytes(text);
     if (bytes === undefined) return false;
-    if (bytes !== rss) {
-      rss = bytes;
-      highest = Math.max(highest, rss);
-      rows += rssRow(now, bytes);
-    }
+    const high = Math.max(bytes, parseHighestRssBytes(text) ?? 0);
+    // Since the sample before it was higher for a moment. What it was before the first one is nothing of this recording.
+    if (high > highest && highest > 0 && high > bytes) rows += rssRow(now, high);
+    if (bytes !== rss) rows += rssRow(now, bytes);
+    rss = bytes;
+    highest = Math.max(highest, high);
     if (now - lastFlush > FLUSH_INTERVAL * 1e6) flush(now);
     return true;
   }
 
   /** A process whose first thread has ended (pthread_exit in main) goes on. */
-  function rssOfAnotherThread(): number | undefined {
+  function statusOfAnotherThread(): string {
     // While it can be read, the pid is nobody else's.
-    if (read(stat) === '') return undefined;
+    if (read(stat) === '') return '';
     for (const task of tasks()) {
       const file = open(`${proc}/task/${task}/status`);
-      const bytes = parseRssBytes(read(file));
-      const before = bytes === undefined ? file : status;
-      if (before >= 0) closeSync(before);
-      if (bytes === undefined) continue;
+      const text = read(file);
+      const isGone = parseRssBytes(text) === undefined;
+      const unused = isGone ? file : status;
+      if (unused >= 0) closeSync(unused);
+      if (isGone) continue;
       status = file;
       seenAt = `${proc}/task/${task}`;
-      return bytes;
+      return text;
     }
-    return undefined;
+    return '';
   }
 
   function lookIfDue(now: number): void {

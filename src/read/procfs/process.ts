@@ -26,9 +26,14 @@ export function parseStatus(text: string): ProcStatus {
 }
 
 /** Only the resident set of /proc/PID/status, bytes: for sampling. */
-export function parseRssBytes(text: string): number | undefined {
-  const at = text.indexOf('\nVmRSS:');
-  return at < 0 ? undefined : Number.parseInt(text.slice(at + 7, at + 40), 10) * 1024;
+export const parseRssBytes = (text: string): number | undefined => memoryField(text, '\nVmRSS:');
+
+/** The highest that it ever was. */
+export const parseHighestRssBytes = (text: string): number | undefined => memoryField(text, '\nVmHWM:');
+
+function memoryField(text: string, name: string): number | undefined {
+  const at = text.indexOf(name);
+  return at < 0 ? undefined : Number.parseInt(text.slice(at + name.length, at + 40), 10) * 1024;
 }
 
 export interface ProcStat {
