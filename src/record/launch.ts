@@ -3,7 +3,7 @@ import { constants as access, accessSync, existsSync, readFileSync } from 'node:
 import { constants } from 'node:os';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { closeInherited, inheritedDescriptors } from './descriptors.ts';
-import { IGNORED_SIGNALS } from './ignored-signals.ts';
+import { CLOSED_STREAMS, IGNORED_SIGNALS } from './given.ts';
 import { findProgram } from './native/program.ts';
 
 export interface Launched {
@@ -69,15 +69,19 @@ function notStarted(program: string, error: NodeJS.ErrnoException): TraceError {
 const SHELL = '/bin/sh';
 
 /**
- * Node raises the limit of open files for itself and gives signals their defaults, and what an init system says to one pid (sd_listen_fds(3),
- * sd_watchdog_enabled(3)) must name the program's. All that can be set right only by the process that becomes the program: a
- * shell, without our variables, which are for the program.
+ * Node raises the limit of open files for itself, gives signals their defaults and opens closed streams, and what an init
+ * system says to one pid (sd_listen_fds(3), sd_watchdog_enabled(3)) must name the program's. All that can be set right only by
+ * the process that becomes the program: a shell, without our variables, which are for the program.
  */
 function asInOurPlace(command: readonly string[], variables: Record<string, string>) {
   const ours = String(process.pid);
   const pids = ['LISTEN_PID', 'WATCHDOG_PID'].filter((name) => process.env[name] === ours);
   const limit = softLimitBefore();
-  if ((pids.length === 0 && limit === undefined && IGNORED_SIGNALS.length === 0) || !existsSync(SHELL)) {
+  const asGiven = [
+    ...IGNORED_SIGNALS.map((signal) => `trap '' ${signal}`),
+    ...CLOSED_STREAMS.map((fd) => (fd === 0 ? 'exec <&-' : `exec ${fd}>&-`)),
+  ];
+  if ((pids.length === 0 && limit === undefined && asGiven.length === 0) || !existsSync(SHELL)) {
     return { file: command[0], args: command.slice(1), env: { ...process.env, ...variables } };
   }
   // A pidfd's number names us as well, and is optional.
@@ -85,9 +89,9 @@ function asInOurPlace(command: readonly string[], variables: Record<string, stri
   const names = Object.keys(variables);
   const script = [
     ...(limit === undefined ? [] : [`ulimit -Sn ${limit}`]),
-    ...IGNORED_SIGNALS.map((signal) => `trap '' ${signal}`),
     ...pids.map((name) => `export ${name}=$$`),
     ...names.map((name) => `export ${name}="$1"; shift`),
+    ...asGiven,
     'exec "$@"',
   ];
   return { file: SHELL, args: ['-c', script.join('\n'), 'sh', ...Object.values(variables), ...command], env };
@@ -115,13 +119,26 @@ function standardStreamsAnd(descriptors: readonly number[]): StdioOptions {
   return stdio;
 }
 
+/** What would end us, and is meant for the program: a server opens its log anew on one, or reads its settings. */
+const FORWARDED = [
+  'SIGTERM',
+  'SIGHUP',
+  'SIGUSR1',
+  'SIGUSR2',
+  'SIGALRM',
+  'SIGVTALRM',
+  'SIGPROF',
+  'SIGIO',
+  'SIGPWR',
+] as const;
+
 /** While the program runs, what the terminal sends to both of us is the program's business, and the rest goes on to it. */
 function passSignals(forward: (signal: NodeJS.Signals) => void): () => void {
   const ignore = () => {};
   for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.on(signal, ignore);
-  for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
+  for (const signal of FORWARDED) process.on(signal, forward);
   return () => {
     for (const signal of ['SIGINT', 'SIGQUIT'] as const) process.off(signal, ignore);
-    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.off(signal, forward);
+    for (const signal of FORWARDED) process.off(signal, forward);
   };
 }

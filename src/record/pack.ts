@@ -4,7 +4,7 @@ import { reasonOf, TraceError } from '../trace/errors.ts';
 import { partialOf } from '../trace/part-names.ts';
 import { shellWord } from '../trace/shell-word.ts';
 import type { RecordingFolder } from './folder.ts';
-import { ignoresHangup } from './ignored-signals.ts';
+import { ignoresHangup } from './given.ts';
 import type { LiveDisplay } from './live.ts';
 import { say } from './say.ts';
 

@@ -7,7 +7,7 @@ import { nativeSamplePath } from '../support/samples.ts';
 const folder = await scratchFolder();
 let made = 0;
 const fresh = () => join(folder, `${++made}.memsurge`);
-const SHOW = ['sh', '-c', "grep -E 'SigIgn|SigBlk' /proc/self/status; env | grep -c MEMSURGE_IGNORED"];
+const SHOW = ['sh', '-c', "grep -E 'SigIgn|SigBlk' /proc/self/status; env | grep -c MEMSURGE_GIVEN"];
 /** Runs `command` as a shell does in the background of a script, which takes Ctrl-C away from it. */
 const inBackground = (command: readonly string[]) => start('sh', ['-c', '"$@" & wait', 'sh', ...command]).finished;
 
@@ -46,4 +46,34 @@ test('nohup: an attached recording goes on without its terminal until it is told
   child.kill('SIGINT');
   expect((await finished).status).toBe(0);
   target.child.kill('SIGKILL');
+});
+
+test.each([
+  ['stdin', 'cat <&-'],
+  ['stdout', 'cat /etc/hostname >&-'],
+  ['stderr', "sh -c 'echo x >&2' 2>&-"],
+  ['all', "sh -c '[ -e /proc/$$/fd/0 ] || [ -e /proc/$$/fd/1 ] || [ -e /proc/$$/fd/2 ]' <&- >&- 2>&-"],
+])('a standard stream that is closed is closed in the program: %s', async (_, command) => {
+  const alone = await start('sh', ['-c', command]).finished;
+  expect(alone.status).toBeGreaterThan(0);
+  const recorded = await start('sh', ['-c', `"$0" run -o ${fresh()} -- ${command}`, COMMAND]).finished;
+  expect([recorded.status, recorded.stdout]).toEqual([alone.status, alone.stdout]);
+});
+
+test('signals that a program handles reach it through memsurge, and none opens a port', async () => {
+  const script = `trap 'echo usr1' USR1; trap 'echo usr2' USR2; trap 'echo alarm' ALRM; trap 'echo end; exit 3' TERM
+    echo up; while :; do sleep 0.05; done`;
+  const { child, finished, output } = start(COMMAND, ['run', '-o', fresh(), '--', 'sh', '-c', script]);
+  await until(() => output().includes('up'));
+  for (const [signal, word] of [
+    ['SIGUSR1', 'usr1'],
+    ['SIGUSR2', 'usr2'],
+    ['SIGALRM', 'alarm'],
+    ['SIGTERM', 'end'],
+  ] as const) {
+    child.kill(signal);
+    await until(() => output().includes(word));
+  }
+  const { status, stderr } = await finished;
+  expect([status, stderr]).toEqual([3, expect.not.stringContaining('Debugger')]);
 });
