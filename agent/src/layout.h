@@ -254,7 +254,8 @@ struct layout_header {
   struct layout_stranger became;
   /** Attached: the recorder changes it ten times a second, while it lives. */
   _Atomic uint32_t heartbeat;
-  uint32_t reserved;
+  /** 1: rows that sections are said to have are not there. Written by who copies a file without its holes. */
+  uint32_t is_cut;
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");

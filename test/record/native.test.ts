@@ -1,8 +1,10 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { readAgentFile } from '../../src/read/agent/file.ts';
 import { parseResidency } from '../../src/read/agent/resident.ts';
 import { openTrace } from '../../src/read/open.ts';
+import { openTraceFile } from '../../src/trace/file.ts';
 import { type AllocationTable, NONE, type Trace } from '../../src/trace/tables.ts';
 import { type ExpectedHeap, expectedOfLeaks, siteOf } from '../support/leaks.ts';
 import { ask, memsurge, scratchFolder, startMemsurge, until } from '../support/memsurge.ts';
@@ -86,6 +88,12 @@ describe.skipIf(unable !== undefined)(`native memory${unable ? ` (${unable})` : 
     expect(agentless.recording.blindSpots.map(({ text }) => text)).toEqual([
       'what its agent recorded of native memory cannot be read',
     ]);
+    const file = await openTraceFile(path);
+    const whole = await file.bytes(file.manifest.processes[0].native[0]);
+    expect(readAgentFile(whole).isCut).toBe(false);
+    for (const share of [0.2, 0.5, 0.9]) {
+      expect(readAgentFile(whole.subarray(0, whole.length * share)).isCut, `${share}`).toBe(true);
+    }
     const lookless = await spoilt('.looks');
     expect(lookless.recording.warnings.join()).toContain('the trace is damaged');
     expect(lookless.native.unreleased.length).toBeGreaterThan(0);

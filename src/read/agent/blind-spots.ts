@@ -10,7 +10,7 @@ const count = (value: number, what: string) => `${value} ${plural(value, what)}`
 
 /** What the agent's figures cannot tell: what it lost, and what contradicts them. `startTime` of the recording, monotonic ns. */
 export function nativeBlindSpots(capture: AgentCapture, startTime: number): RawBlindSpot[] {
-  const { start, shadowed, sandboxed, strangers, became, losses, sites, mode, samples } = capture;
+  const { start, shadowed, sandboxed, strangers, became, losses, isCut, sites, mode, samples } = capture;
   const spots: RawBlindSpot[] = [];
   const say = (kinds: readonly Kind[], effect: RawBlindSpot['effect'], text: string) =>
     spots.push(always(effect, kinds, text));
@@ -38,6 +38,7 @@ export function nativeBlindSpots(capture: AgentCapture, startTime: number): RawB
       `the agent's file could not grow${why}, so ${what} ${are} missing: native figures are too low`,
     );
   }
+  if (isCut) say(NATIVE, 'inexact', 'a part of what its agent recorded is not there: native figures are too low');
   if (losses.missedFreeCount > 0) {
     const what = `${count(losses.missedFreeCount, 'block')} came at an address where another still lay`;
     say(HEAP, 'inexact', `${what}: a release was missed, so native figures are not exact`);

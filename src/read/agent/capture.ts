@@ -33,6 +33,8 @@ export interface AgentCapture {
   /** What it became without the agent (exec), and when, monotonic ns; undefined: it did not. */
   readonly became: (Stranger & { readonly time: number }) | undefined;
   readonly losses: AgentLosses;
+  /** Rows that the file says it has are not there. */
+  readonly isCut: boolean;
   readonly threads: readonly AgentThread[];
   /** The ELF images that stacks led into. */
   readonly modules: readonly NativeModule[];

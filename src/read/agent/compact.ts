@@ -36,8 +36,12 @@ export function compactAgentFile(path: string, most = MAX_SECTION_BYTES): Uint8A
 
 /** The same of a file that is open as `descriptor` and stays so. */
 export function compactOpenAgentFile(descriptor: number, most = MAX_SECTION_BYTES): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  if (readSync(descriptor, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return new Uint8Array(0);
+  // After the header: the file has grown before it says that it has more rows.
   const { size, blocks } = fstatSync(descriptor);
   return compact(
+    header,
     (offset, length) => {
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
       return bytes.subarray(0, bytes.length === 0 ? 0 : readSync(descriptor, bytes, 0, bytes.length, offset));
@@ -49,9 +53,7 @@ export function compactOpenAgentFile(descriptor: number, most = MAX_SECTION_BYTE
 
 type Read = (offset: number, length: number) => Uint8Array;
 
-function compact(read: Read, most: number, written: number): Uint8Array {
-  const header = read(0, HEADER_BYTES);
-  if (header.length < HEADER_BYTES) return header;
+function compact(header: Uint8Array, read: Read, most: number, written: number): Uint8Array {
   const view = viewOf(header);
   const parts: Uint8Array[] = [header];
   let at = HEADER_BYTES;
@@ -62,7 +64,8 @@ function compact(read: Read, most: number, written: number): Uint8Array {
       claimed,
       SPARSE.includes(section) ? MAX_SECTION_BYTES : Math.min(written, MAX_SECTION_BYTES),
     );
-    const rows = usedRows(section, read, u64At(view, entry), there, most - at);
+    const { pieces: rows, isCut } = usedRows(section, read, u64At(view, entry), there, most - at);
+    if (isCut || there < claimed) view.setUint32(HEADER.isCut, 1, true);
     const length = rows.reduce((sum, piece) => sum + piece.length, 0);
     const padded = (length + 7) & ~7;
     view.setUint32(entry, at, true);
@@ -76,21 +79,23 @@ function compact(read: Read, most: number, written: number): Uint8Array {
   return Buffer.concat(parts);
 }
 
-/** The rows of a section that hold something, in pieces: as many as fit into `room` bytes. */
-function usedRows(section: Section, read: Read, from: number, claimed: number, room: number): Uint8Array[] {
+/** The rows of a section that hold something, in pieces; cut: not all are there, or fit into `room` bytes. */
+function usedRows(section: Section, read: Read, from: number, claimed: number, room: number) {
   const pieces: Uint8Array[] = [];
+  let isCut = false;
   let left = Math.max(0, room);
-  for (let done = 0; done < claimed && left > 0; done += PIECE_BYTES) {
-    const piece = read(from + done, Math.min(PIECE_BYTES, claimed - done));
-    if (piece.length === 0) break;
+  for (let done = 0; done < claimed && !isCut; done += PIECE_BYTES) {
+    const wanted = Math.min(PIECE_BYTES, claimed - done);
+    const piece = read(from + done, wanted);
+    isCut = piece.length < wanted;
     if (SPARSE.includes(section) && HOLE.equals(piece)) continue;
     const used = withoutFree(section, piece);
     const kept = used.subarray(0, left - (left % ROW_BYTES[section]));
     if (kept.length > 0) pieces.push(kept.length * 4 < PIECE_BYTES ? kept.slice() : kept);
-    if (kept.length < used.length) break;
+    isCut ||= kept.length < used.length;
     left -= kept.length;
   }
-  return pieces;
+  return { pieces, isCut };
 }
 
 /** Places of the live tables that hold nothing. */

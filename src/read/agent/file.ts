@@ -54,12 +54,13 @@ interface AgentBytes {
   readonly bytes: Uint8Array;
   readonly view: DataView;
   readonly rows: Record<Section, Rows>;
+  readonly isCut: boolean;
 }
 
 /**
  * The agent's file, complete or as a death left it: a pure function of its bytes. Numbers that point nowhere (a damaged
  * file) are read as "none", so that the rest is not lost.
- * @throws TraceError when it is no such file or of another version.
+ * @throws TraceError when it is no such file or of another version, or holds figures that no program can have.
  */
 export function readAgentFile(bytes: Uint8Array): AgentCapture {
   const file = openBytes(bytes);
@@ -70,7 +71,7 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
   const mode = view.getUint32(HEADER.mode, true) === MODE_EXACT ? 'exact' : 'sampled';
   const start = STARTS[view.getUint32(HEADER.start, true)] ?? 'preload';
   const endTime = u64At(view, HEADER.endTime);
-  return {
+  const capture: AgentCapture = {
     pid: view.getInt32(HEADER.pid, true),
     parentPid: view.getInt32(HEADER.parentPid, true),
     mode,
@@ -85,6 +86,7 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
     strangers: { count: view.getUint32(HEADER.strangerCount, true), last: readStranger(file, HEADER.stranger) },
     became: readBecame(file),
     losses: readLosses(view),
+    isCut: file.isCut,
     threads,
     modules: readModules(file),
     stacks: trie.stacks,
@@ -96,6 +98,26 @@ export function readAgentFile(bytes: Uint8Array): AgentCapture {
     peakTime: u64At(view, HEADER.peakTime),
     tick: view.getUint32(HEADER.tick, true),
   };
+  checkFigures(capture);
+  return capture;
+}
+
+/** No program has had so many bytes or blocks, and beyond it numbers are not whole any more. */
+const MOST = Number.MAX_SAFE_INTEGER;
+/** An address has 48 bits. */
+const MOST_BYTES_OF_ONE = 2 ** 48;
+
+/** @throws TraceError when a figure is one that no program can have: a damaged file would drown all others in it. */
+function checkFigures({ mode, meanBytes, sites, samples, blocks, peakBytes }: AgentCapture): void {
+  const isSize = (bytes: number) => bytes > 0 && bytes < MOST_BYTES_OF_ONE;
+  const columns = [sites.allocatedBytes, sites.allocatedCount, sites.freedBytes, sites.temporaryCount, blocks.bytes];
+  const isBelievable =
+    peakBytes <= MOST &&
+    (mode === 'exact' || isSize(meanBytes)) &&
+    samples.size.every(isSize) &&
+    samples.meanBytes.every(isSize) &&
+    columns.every((column) => column.every((value) => value <= MOST));
+  if (!isBelievable) throw new TraceError('it is damaged: it has figures that no program can have');
 }
 
 function openBytes(bytes: Uint8Array): AgentBytes {
@@ -107,17 +129,18 @@ function openBytes(bytes: Uint8Array): AgentBytes {
   if (version !== VERSION) {
     throw new TraceError(`the agent's file has version ${version}, this memsurge reads ${VERSION}; record it again`);
   }
+  let isCut = view.getUint32(HEADER.isCut, true) !== 0;
   const rows = Object.fromEntries(
     SECTIONS.map((section, i) => {
       const entry = HEADER.sections + i * SECTION_ENTRY_BYTES;
       const from = u64At(view, entry);
       const claimed = view.getUint32(entry + 20, true);
-      // A cut file has fewer rows than it claims.
       const there = from > bytes.length ? 0 : Math.floor((bytes.length - from) / ROW_BYTES[section]);
+      isCut ||= there < claimed;
       return [section, { from, length: Math.min(claimed, there) }];
     }),
   ) as Record<Section, Rows>;
-  return { bytes, view, rows };
+  return { bytes, view, rows, isCut };
 }
 
 /** Text up to its zero or the end of its field. */

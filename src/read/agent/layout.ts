@@ -67,6 +67,7 @@ export const HEADER = {
   execTime: 2232,
   became: 2240,
   heartbeat: 2496,
+  isCut: 2500,
 } as const;
 
 export const STRANGER = { path: 0, pathBytes: 248, why: 248 } as const;
