@@ -7,7 +7,7 @@ import { TRACE_FILE_VERSION } from './part-names.ts';
 // Beside manifest.ts and not in it: a recording that starts writes a manifest, and need not load what checks one.
 
 /** ns or ms: JSON can write numbers that are infinite. */
-const Time = v.pipe(v.number(), v.finite(), v.minValue(0));
+const Time = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(2 ** 63));
 const Pid = v.pipe(v.number(), v.integer(), v.minValue(0));
 
 /** Twice what a recorder keeps of processes that have ended (`RETENTION` of src/record/retention.ts). */
@@ -48,7 +48,7 @@ const ManifestBlindSpotSchema = v.object({
 
 const ManifestSchema = v.object({
   format: v.literal('memsurge'),
-  version: v.number(),
+  version: v.pipe(v.number(), v.integer(), v.minValue(1)),
   /** The tool that wrote it, for example "memsurge 0.1.0". */
   tool: v.string(),
   state: v.picklist(['recording', 'complete']),
@@ -61,12 +61,20 @@ const ManifestSchema = v.object({
   processes: v.pipe(
     v.array(ManifestProcessSchema),
     v.maxLength(MOST_PROCESSES, ({ requirement }) => `more than ${requirement} processes`),
+    // What is named twice would count twice.
+    v.check((processes) => areUnique(processes.map(({ id }) => id)), 'a process is in it twice'),
+    v.check(
+      (processes) => areUnique(processes.flatMap((one) => [...one.streams, ...one.native])),
+      'a part is in it twice',
+    ),
   ),
   /** Plain sentences about what went wrong while recording. */
   warnings: v.array(v.string()),
   /** What was not recorded, as far as only the recorder knows it. */
   blindSpots: v.optional(v.array(ManifestBlindSpotSchema), []),
 });
+
+const areUnique = (names: readonly string[]) => new Set(names).size === names.length;
 
 export type Manifest = v.InferOutput<typeof ManifestSchema>;
 export type ManifestProcess = v.InferOutput<typeof ManifestProcessSchema>;

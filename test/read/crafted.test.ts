@@ -100,10 +100,22 @@ test('parts that the manifest makes up lead nowhere', async () => {
   writeFileSync(secret, 'MEMSURGE secret');
   const path = recording(({ processes: [process] }) => {
     process.streams = ['../secret', secret];
-    process.native = ['native/../../secret', secret];
+    process.native = ['native/../../secret', `/${secret}`];
   });
   const text = await said(path);
-  for (const part of ['../secret', secret, 'native/../../secret']) expect(text).toContain(`has no part ${part};`);
+  for (const part of ['../secret', secret, 'native/../../secret', `/${secret}`])
+    expect(text).toContain(`has no part ${part};`);
+});
+
+test('what the manifest names twice does not count twice', async () => {
+  const parts = recording(({ processes: [process] }) => {
+    process.native = ['native/7.agent', 'native/7.agent'];
+  });
+  expect(await said(parts)).toContain('a part is in it twice');
+  const processes = recording((manifest) => {
+    manifest.processes.push(manifest.processes[0]);
+  });
+  expect(await said(processes)).toContain('a process is in it twice');
 });
 
 test("a process's name for its parts is no path", async () => {

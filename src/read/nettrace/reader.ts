@@ -37,6 +37,8 @@ interface NettraceReader {
    */
   end(failure?: string): StreamCapture;
   readonly progress: NettraceProgress;
+  /** Nothing more is read: the end mark was seen, or damage. */
+  readonly isFinished: boolean;
 }
 
 /**
@@ -139,6 +141,9 @@ export function createNettraceReader(options: NettraceOptions = {}): NettraceRea
 
   return {
     progress,
+    get isFinished() {
+      return finished;
+    },
     push(chunk) {
       // A Buffer is another class than the Uint8Array of incomplete units: one class of array keeps the hot loops simple.
       const bytes = new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
@@ -188,7 +193,11 @@ export async function readNettrace(
 ): Promise<StreamCapture> {
   const reader = createNettraceReader(options);
   try {
-    for await (const chunk of chunks) reader.push(chunk);
+    for await (const chunk of chunks) {
+      reader.push(chunk);
+      // Behind it there may be as many zeros as a file system allows.
+      if (reader.isFinished) break;
+    }
   } catch (error) {
     // What cannot be read any further ends the stream as damage of its own does.
     if (!(error instanceof TraceError) || !(reader.progress.events > 0)) throw error;
