@@ -203,6 +203,19 @@ EXPORT int posix_spawnp(pid_t *pid, const char *file, const posix_spawn_file_act
   return failure;
 }
 
+/* libc starts the shell of these without a call that could be seen; told before, for system comes back when it has ended. */
+static void note_shell(const char *command) {
+  if (command != NULL && !loads_agent(environ)) strangers_note_child(WITHOUT_ENVIRONMENT, "/bin/sh");
+}
+EXPORT int system(const char *command) {
+  note_shell(command);
+  return real.system(command);
+}
+EXPORT FILE *popen(const char *command, const char *mode) {
+  note_shell(command);
+  return real.popen(command, mode);
+}
+
 /* Arguments up to the NULL that ends them, as a list on the caller's stack. */
 #define LISTED(first, list, rest)                                                                                      \
   char **list;                                                                                                         \

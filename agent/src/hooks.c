@@ -114,7 +114,7 @@ const struct got_hook hooks[] = {
     HOOK(munmap),        HOOK(mremap),   HOOK(brk),    HOOK(sbrk),         HOOK(dlclose), {"dlsym", (void *)dlsym_thunk, (void **)&real_dlsym},
     HOOK(prctl),         HOOK(setrlimit), HOOK(prlimit), HOOK(pthread_setname_np),   {"syscall", (void *)syscall_thunk, (void **)&real_syscall},
     HOOK(execve),        HOOK(execvpe),   HOOK(fexecve), HOOK(execveat),     HOOK(posix_spawn), HOOK(posix_spawnp),
-    HOOK(execv),         HOOK(execvp),    HOOK(execl),   HOOK(execlp),       HOOK(execle),
+    HOOK(execv),         HOOK(execvp),    HOOK(execl),   HOOK(execlp),       HOOK(execle),       HOOK(system),      HOOK(popen),
     {"setrlimit64", (void *)setrlimit, (void **)&real.setrlimit}, {"prlimit64", (void *)prlimit, (void **)&real.prlimit},
     {0},
 };

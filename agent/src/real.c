@@ -124,6 +124,12 @@ static int first_posix_spawnp(pid_t *pid, const char *file, const posix_spawn_fi
                               char *const arguments[], char *const environment[]) {
   return is_resolved() ? real.posix_spawnp(pid, file, actions, attributes, arguments, environment) : ENOENT;
 }
+static int first_system(const char *command) { return is_resolved() ? real.system(command) : (int)with_errno(-ENOENT); }
+static FILE *first_popen(const char *command, const char *mode) {
+  if (is_resolved()) return real.popen(command, mode);
+  with_errno(-ENOENT);
+  return NULL;
+}
 
 struct real real = {
     .malloc = first_malloc,
@@ -153,6 +159,8 @@ struct real real = {
     .execveat = first_execveat,
     .posix_spawn = first_posix_spawn,
     .posix_spawnp = first_posix_spawnp,
+    .system = first_system,
+    .popen = first_popen,
 };
 
 static long first_syscall(long number, ...) {

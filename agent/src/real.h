@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 struct rlimit;
@@ -39,6 +40,8 @@ struct real {
   int (*execveat)(int, const char *, char *const[], char *const[], int);
   int (*posix_spawn)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[]);
   int (*posix_spawnp)(pid_t *, const char *, const posix_spawn_file_actions_t *, const posix_spawnattr_t *, char *const[], char *const[]);
+  int (*system)(const char *);
+  FILE *(*popen)(const char *, const char *);
   /** Hooked by way of those above. */
   int (*execv)(const char *, char *const[]);
   int (*execvp)(const char *, char *const[]);

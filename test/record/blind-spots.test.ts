@@ -58,6 +58,16 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
     expect(warnings.join('\n')).toMatch(/(it started 1 program that is in no native figure|since its exec)/);
   });
 
+  test.each([
+    ['system', 'os.system("sleep 0.2")'],
+    ['popen', 'ctypes.CDLL(None).popen(b"sleep 0.2", b"r")'],
+  ])('children that are started without it by %s', async (_, call) => {
+    const script = `import os, ctypes; del os.environ["LD_PRELOAD"]; ${call}`;
+    const path = await record([], ['/usr/bin/python3', '-c', script]);
+    const { warnings } = await ask('top', path, '--kind', 'native-heap');
+    expect(warnings.join('\n')).toContain('it started 1 program that is in no native figure; the last was /bin/sh');
+  });
+
   test('one that takes the agent along is told of', async () => {
     const path = await record([], ['sh', '-c', 'sleep 0.3; exec sleep 1']);
     expect((await ask('top', path, '--kind', 'native-heap')).warnings.join()).not.toContain('exec');
