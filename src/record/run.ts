@@ -1,9 +1,11 @@
 import { messageOf } from '../trace/errors.ts';
 import { NATIVE_KINDS } from '../trace/kinds.ts';
+import { listed } from '../trace/listed.ts';
+import type { ManifestProcess } from '../trace/manifest.ts';
 import { acceptRuntimes } from './children.ts';
 import { monotonicNow } from './clock.ts';
 import { diagnosticsOff } from './diagnostics-off.ts';
-import { createRecordingFolder } from './folder.ts';
+import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { openGuardedPort } from './guard.ts';
 import { checkProgram, launch } from './launch.ts';
 import { showLive } from './live.ts';
@@ -65,6 +67,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   target.restoreSignals();
 
   sampler.sampleAll();
+  sayWhoGoesOn(folder, root);
   await runtimes.stop();
   // The program's exit code counts: what fails from here on costs a part of the trace at most.
   await looker
@@ -119,6 +122,14 @@ export async function run(options: RunOptions): Promise<RunResult> {
     });
     return { port, folder, sampler, looker, live, runtimes, target };
   }
+}
+
+/** The recording ends with the program that was started, not with those that it leaves behind. */
+function sayWhoGoesOn(folder: RecordingFolder, root: ManifestProcess): void {
+  const staying = folder.manifest.processes.filter((one) => one !== root && one.endTime === undefined);
+  if (staying.length === 0) return;
+  const names = listed(staying.map(({ name, pid }) => `${name} (${pid})`));
+  folder.warn(`${names} went on when ${root.name} had ended: what came later is not in the recording`);
 }
 
 function noNative(text: string) {
