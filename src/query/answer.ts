@@ -4,7 +4,7 @@ import { type BlindSpot, NONE, type Trace } from '../trace/tables.ts';
 import { DEFAULT_VIEW, type Unit, type View } from '../trace/view.ts';
 import { absenceOf, blindSpotsOf, blindTexts } from './blind.ts';
 import { cutOf } from './cut.ts';
-import { accuracyOf, relativeError } from './error.ts';
+import { accuracyOf, LEAST_SAMPLES_TO_COUNT, relativeError } from './error.ts';
 import { createRecent, type Recent } from './recent.ts';
 import type { Amount, Answer, Cut, Nothing, Row } from './rows.ts';
 import { processMask, select } from './selection.ts';
@@ -77,8 +77,11 @@ export function figureOf(sums: Sums, group: number, unit: Unit): number {
   return sums[group * WIDTH + (unit === 'bytes' ? BYTES : COUNT)];
 }
 
-export function errorOf(sums: Sums, group: number, unit: Unit): number | undefined {
+/** Relative 95 % half-width of a group; undefined: it is exact, or nothing is known of any error; null: not of this one. */
+export function errorOf(sums: Sums, group: number, unit: Unit): number | null | undefined {
   const at = group * WIDTH;
+  const isFew = sums[at + VARIANCE] > 0 && sums[at + ROWS] < LEAST_SAMPLES_TO_COUNT;
+  if (unit === 'count' && isFew && sums[at + UNSEEN] !== Number.POSITIVE_INFINITY) return null;
   return relativeError({
     value: figureOf(sums, group, unit),
     variance: sums[at + VARIANCE],

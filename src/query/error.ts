@@ -9,6 +9,11 @@ const OUTSIDE = 0.05;
 const NORMAL_SHAPE = 200;
 /** Of so few objects missing on average, none is missing 95 times of 100: −ln(1 − OUTSIDE). */
 const NONE_MISSING = -Math.log(1 - OUTSIDE);
+/**
+ * Numbers of objects have an error from so many samples on: small ones, of which a sample would stand for thousands, may be
+ * there without one of them being seen.
+ */
+export const LEAST_SAMPLES_TO_COUNT = 30;
 /** How near the half-width is found, as a part of itself. */
 const TOLERANCE = 5e-4;
 

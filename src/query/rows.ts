@@ -14,7 +14,7 @@ export type Accuracy = 'exact' | 'sampled' | 'unknown';
 
 export interface Total extends Amount {
   /** Relative 95 % half-width in the unit asked for; absent when exact or unknown. */
-  readonly error?: number;
+  readonly error?: number | null;
 }
 
 /**
@@ -29,11 +29,11 @@ export interface Row extends Amount {
   /** Part of the total in the unit asked for: 0–1, beyond that only for the metric `net`. */
   readonly share: number;
   /** Relative 95 % half-width in the unit asked for; absent when exact or unknown. */
-  readonly error?: number;
+  readonly error?: number | null;
   /** By function: bytes and objects of every stack that holds the function, a recursion counted once. */
   readonly totalBytes?: number;
   readonly totalCount?: number;
-  readonly totalError?: number;
+  readonly totalError?: number | null;
   /** Native memory that is live at the end: bytes of it that were in memory when that was measured last. Absent where none of it was measured. */
   readonly residentBytes?: number;
   /** The bytes of which `residentBytes` is a part; what is left of `bytes` is younger, and not known to be in memory or not. */

@@ -9,6 +9,7 @@ import { type Residency, residentRows } from './agent/resident.ts';
 import type { RawBlindSpot } from './assemble.ts';
 import { always } from './blind-spots.ts';
 import { createStackNames, type StackNames } from './stack-names.ts';
+import { chanceOf, countOf } from './weights.ts';
 
 /** What the agent recorded in one image of a process, and the recorder's looks at its counters. */
 export interface NativeInput {
@@ -122,15 +123,15 @@ function countedTable(place: Place, rows: CountedRows): AllocationTable {
   return table;
 }
 
-/** A sample stands for 1/p blocks of its size, p = 1 − exp(−size / mean) (Poisson sampling by bytes). */
+/** A sample stands for more blocks of its size, see weights.ts. */
 function sampledTable(place: Place): AllocationTable {
   const { samples } = place.capture;
-  const weight = samples.size.map((size, i) => 1 / -Math.expm1(-size / samples.meanBytes[i]));
+  const chance = samples.size.map((size, i) => chanceOf(size, samples.meanBytes[i]));
   const table: AllocationTable = {
     ...emptyColumns(samples.length),
     time: samples.time.map((time) => time - place.startTime),
-    bytes: samples.size.map((size, i) => size * weight[i]),
-    count: weight,
+    bytes: samples.size.map((size, i) => size / chance[i]),
+    count: chance.map(countOf),
     released: samples.released.map((time) => time - place.startTime),
   };
   for (let row = 0; row < samples.length; row++) setPlace(place, table, row, samples.site[row]);

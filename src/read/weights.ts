@@ -15,6 +15,15 @@ export interface Weights {
 
 type Sizes = Pick<RawAllocations, 'length' | 'objectSize' | 'amount'>;
 
+/** Probability that an object of `size` bytes is sampled: 1 − exp(−size / mean), Poisson sampling by bytes. */
+export const chanceOf = (size: number, meanBytes: number): number => -Math.expm1(-size / meanBytes);
+
+/**
+ * Objects that one stands for which was sampled with probability `chance`. Never 1 alone, however large it is: that is what
+ * exact rows say, and beside a sampled one may have been small ones of which none was seen.
+ */
+export const countOf = (chance: number): number => Math.max(1 / chance, 1 + Number.EPSILON);
+
 /**
  * The weights of allocations, written in the place of their sizes: of a large trace, new columns would cost more than the
  * arithmetic.
@@ -29,8 +38,9 @@ export function weigh(source: AllocationSource, { length, objectSize, amount }: 
   if (source === 'allocation-sampled') {
     for (let i = 0; i < length; i++) {
       const size = objectSize[i];
-      count[i] = size > 0 ? 1 / -Math.expm1(-size / SAMPLING_MEAN_BYTES) : 1;
-      bytes[i] = size * count[i];
+      const chance = size > 0 ? chanceOf(size, SAMPLING_MEAN_BYTES) : 1;
+      count[i] = countOf(chance);
+      bytes[i] = size / chance;
     }
   } else if (source === 'allocation-tick') {
     for (let i = 0; i < length; i++) count[i] = objectSize[i] > 0 ? Math.max(1, amount[i] / objectSize[i]) : 1;

@@ -52,8 +52,9 @@ export function formatShare(share: number): string {
 }
 
 /** Relative 95 % half-width: "±0.3 %", "±84 %"; "exact" without one. */
-export function formatError(error: number | undefined): string {
+export function formatError(error: number | null | undefined): string {
   if (error === undefined) return 'exact';
+  if (error === null) return 'not known';
   const percent = error * 100;
   if (percent < 0.05) return '±<0.1 %';
   return `±${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;

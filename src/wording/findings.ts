@@ -12,7 +12,7 @@ import { GENERATIONS, type Generation, HEAP_LABELS, type Kind } from '../trace/k
 import { plural } from '../trace/plural.ts';
 import type { Dimension, Metric, Unit, View } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatShare, formatTime } from './figures.ts';
-import { accuracyText, beforeText, netText, residentText, rowName } from './rows.ts';
+import { accuracyText, amountText, beforeText, netText, residentText, rowName } from './rows.ts';
 
 /** The report of a view without findings. */
 export const NOTHING_GREW = 'Nothing grew in this view.';
@@ -172,8 +172,8 @@ function nativeText({
       : `nothing of the native heap was left${accuracy === 'exact' ? '' : ', as far as it was sampled'}`;
   return (
     `${process}: ${left}${last >= 1 ? ',' : ';'} at most ${formatBytes(peak)} held at ` +
-    `${formatTime(peakAt)}; ${formatBytes(allocated.bytes)} requested in ${formatCount(allocated.count)} ` +
-    `${plural(allocated.count, 'block')}${fleeting} (${accuracyText({ accuracy, total: allocated })}).${before === 0 ? '' : ` ${beforeText(before)}`}`
+    `${formatTime(peakAt)}; ${amountText({ accuracy, total: allocated }, view.unit, 'requested', 'block')}${fleeting}.` +
+    `${before === 0 ? '' : ` ${beforeText(before)}`}`
   );
 }
 
@@ -208,8 +208,7 @@ function allocatedText({ total, rate, view }: AllocatedFinding, answer: ReportAn
   if (view.metric !== 'allocated') {
     return `${figureText(total, view.unit)} ${view.metric} (${accuracyText(answer)}).${cut}${rows}`;
   }
-  const amount = `${formatBytes(total.bytes)} ${view.metric} in ${formatCount(total.count)} ${plural(total.count, 'object')}`;
-  return `${amount} (${accuracyText(answer)}), ${formatBytes(rate)}/s on average.${cut}${rows}`;
+  return `${amountText(answer, view.unit, view.metric, 'object')}, ${formatBytes(rate)}/s on average.${cut}${rows}`;
 }
 
 /** Who called what is in such a stack is known up to there only. */
@@ -240,7 +239,7 @@ function rowsText(
   { accuracy, view }: Pick<ShareFinding, 'accuracy' | 'view'>,
 ): Piece[] {
   const figures = (row: Row) => {
-    const error = accuracy === 'unknown' ? '' : `, ${formatError(row.error)}`;
+    const error = accuracy === 'unknown' ? '' : `, ${row.error === null ? 'error ' : ''}${formatError(row.error)}`;
     const share = view.metric === 'net' ? '' : `${formatShare(row.share)} `;
     return ` ${share}(${figureText(row, view.unit)}${error})`;
   };

@@ -2,7 +2,7 @@ import type { Answer, Row } from '../query/rows.ts';
 import { HEAP_LABELS, type Heap, KIND_LABELS, type Kind } from '../trace/kinds.ts';
 import { plural } from '../trace/plural.ts';
 import { printable } from '../trace/printable.ts';
-import type { Dimension } from '../trace/view.ts';
+import type { Dimension, Unit } from '../trace/view.ts';
 import { formatBytes, formatCount, formatError, formatTime } from './figures.ts';
 
 /** Nothing was counted because nothing, or not all, was recorded. */
@@ -68,7 +68,24 @@ export function netText({
 export function accuracyText({ accuracy, total }: Pick<Answer, 'total' | 'accuracy'>): string {
   if (accuracy === 'exact') return 'exact';
   if (accuracy === 'unknown') return 'error not known';
-  return `sampled${total.error === undefined ? '' : ` ${formatError(total.error)}`}`;
+  if (total.error === undefined) return 'sampled';
+  return `sampled${total.error === null ? ', error' : ''} ${formatError(total.error)}`;
+}
+
+/** "16.3 MiB (sampled ±11 %) requested in ≈ 17.5 k blocks": the error is that of the unit asked for. */
+export function amountText(
+  { total, accuracy }: Pick<Answer, 'total' | 'accuracy'>,
+  unit: Unit,
+  done: string,
+  noun: string,
+): string {
+  const figures = {
+    bytes: formatBytes(total.bytes),
+    count: `${formatCount(total.count)} ${plural(total.count, noun)}`,
+  };
+  const about = accuracy === 'exact' ? '' : '≈ ';
+  const beside = unit === 'bytes' ? `in ${about}${figures.count}` : `of ${about}${figures.bytes}`;
+  return `${figures[unit]} (${accuracyText({ total, accuracy })}) ${done} ${beside}`;
 }
 
 /** A row's figure in the unit that was not asked for, whose error is not stated: "≈ 21.2 k" where it is an estimate. */

@@ -36,7 +36,7 @@ function sampled(program: readonly Objects[], random: Random): Float64Array {
   return Float64Array.from(sizes);
 }
 
-/** Whether the interval that is stated for what was sampled of `program` holds the truth; undefined: nothing was sampled. */
+/** Whether the interval that is stated for what was sampled of `program` holds the truth; undefined: nothing was sampled, or none is stated. */
 function holdsTruth(program: readonly Objects[], unit: Unit, random: Random): boolean | undefined {
   const objectSize = sampled(program, random);
   const { length } = objectSize;
@@ -47,8 +47,9 @@ function holdsTruth(program: readonly Objects[], unit: Unit, random: Random): bo
   addRows(sums, new Int32Array(length), { table }, { unit }, 1, 0, length);
   const estimate = figureOf(sums, 1, unit);
   const truth = program.reduce((sum, { size, count }) => sum + (unit === 'bytes' ? size * count : count), 0);
-  const error = errorOf(sums, 1, unit) ?? 0;
-  return Math.abs(truth - estimate) <= (error + 1e-12) * estimate;
+  const error = errorOf(sums, 1, unit);
+  if (error === null) return undefined;
+  return Math.abs(truth - estimate) <= ((error ?? 0) + 1e-12) * estimate;
 }
 
 /** Share of `runs` programs for which the stated interval holds the truth. */

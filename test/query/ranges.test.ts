@@ -251,7 +251,7 @@ rss  1s=1000  2s=2000
   const { out } = await runOn(churn, reportCommand, []);
   expect(out).toContain(
     'churn (100): nothing of the native heap was left, as far as it was sampled; at most 488 KiB held at 1.00 s; ' +
-      '488 KiB requested in 500 blocks',
+      '488 KiB (sampled ±311 %) requested in ≈ 500 blocks',
   );
   expect(out).toContain('  memsurge top app.memsurge --by function --kind native-heap --metric temporary');
 });
@@ -267,7 +267,7 @@ process  100  shop  exact
 
   test('is every function that holds a good part, each of the whole', () => {
     const told = linesOf(shops, ASKED)['.NET memory: who allocated'];
-    expect(told[0]).toMatch(/^0\.977 KiB allocated in 4 objects .* Of these:$/);
+    expect(told[0]).toMatch(/^0\.977 KiB \(exact\) allocated in 4 objects, .* Of these:$/);
     expect(told.slice(1)).toEqual([
       'Heap: large object heap (LOH) 50.0 % (500 B, exact); small object heap (SOH) 50.0 % (500 B, exact)',
       'Type: Cache 50.0 % (500 B, exact); Order 50.0 % (500 B, exact)',
