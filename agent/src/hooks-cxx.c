@@ -117,10 +117,13 @@ static inline bool is_owned(int index) {
   return atomic_load_explicit(&owner[index], memory_order_relaxed) != NULL;
 }
 
-/* True: a block that contains one made by malloc is a part of that, and so are all of the module's from now on. */
-static __attribute__((noinline)) bool ends_in_malloc(int index) {
+/*
+ * True: the block is a part of one made by malloc, and so are all of the module's from now on. An allocator may make one
+ * operator of its malloc family and none of the others: then the block is just what that gave.
+ */
+static __attribute__((noinline)) bool ends_in_malloc(int index, const void *block) {
   void *module = atomic_load(&owner[index]);
-  if (module == allocator) return false;
+  if (!record_last_contains(block) || (module == allocator && record_last_is(block))) return false;
   for (int i = 0; i < OPERATOR_COUNT; i++) {
     if (atomic_load(&owner[i]) == module) atomic_store(&owner[i], NULL);
   }
@@ -132,7 +135,7 @@ static __attribute__((noinline)) bool ends_in_malloc(int index) {
     if (LIKELY(!is_owned(INDEX##name))) return ((type)next[INDEX##name])arguments;                                     \
     int64_t mark = record_mark();                                                                                      \
     void *block = ((type)next[INDEX##name])arguments;                                                                  \
-    if (UNLIKELY(record_is_nested(mark)) && record_last_contains(block) && ends_in_malloc(INDEX##name)) return block;  \
+    if (UNLIKELY(record_is_nested(mark)) && ends_in_malloc(INDEX##name, block)) return block;                          \
     RECORD_ALLOC(block, size, mark);                                                                                   \
     return block;                                                                                                      \
   }

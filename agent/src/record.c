@@ -60,6 +60,11 @@ bool record_last_contains(const void *block) {
   return thread != NULL && thread->last_allocated != 0 && last_contains(thread, (uint64_t)block);
 }
 
+bool record_last_is(const void *block) {
+  const struct thread *thread = thread_self();
+  return thread != NULL && thread->last_allocated == (uint64_t)block;
+}
+
 /*
  * The block that an allocation inside of this call got is the caller's now, or contains it (an allocator's calloc or
  * memalign made of its malloc): it stays the one block it is, at the address and of the size that the program knows.

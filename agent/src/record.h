@@ -21,6 +21,8 @@ struct departing {
 void record_alloc(void *block, size_t size, bool nested, const struct unwind_registers *);
 /** True: the block lies in what this thread allocated last. Meant for a call inside of which something was allocated. */
 bool record_last_contains(const void *block);
+/** It begins there. */
+bool record_last_is(const void *block);
 /** Before the program gives a block back: from then on anybody may get its address. */
 void record_free(void *block);
 /** The same around a call that may come to free with the block: what is released already is not released again there. */
