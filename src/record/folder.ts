@@ -104,7 +104,10 @@ export async function createRecordingFolder(
   const manifestNow = () => ({ ...manifest, warnings: warningsNow() });
   const saving = saver(() => writeManifest(inside, manifestNow()).catch(fail));
 
-  await writeManifest(inside, manifest);
+  await writeManifest(inside, manifest).catch(async (error) => {
+    await rm(path, { recursive: true, force: true });
+    throw cannotRecord(path, error);
+  });
   return {
     path,
     inside,
@@ -227,6 +230,11 @@ export function closed(file: WriteStream): Promise<void> {
   });
 }
 
+function cannotRecord(path: string, error: unknown): TraceError {
+  const why = messageOf(error).replace(/\/proc\/self\/fd\/\d+/, path);
+  return new TraceError(`cannot record into ${dirname(path)} (${why}); choose another place with -o`);
+}
+
 /** A name by which a folder is found while we run, whatever becomes of its own. */
 const held = (path: string) =>
   `/proc/self/fd/${openSync(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW)}`;
@@ -244,7 +252,7 @@ async function makeFolder(wanted: string): Promise<Pick<RecordingFolder, 'path' 
       return { path, inside };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'EEXIST' && n < 1000) continue;
-      throw new TraceError(`cannot record into ${dirname(path)} (${messageOf(error)}); choose another place with -o`);
+      throw cannotRecord(path, error);
     }
   }
 }

@@ -61,7 +61,10 @@ export function checkProgram(program: string): void {
 function notStarted(program: string, error: NodeJS.ErrnoException): TraceError {
   if (error.code === 'ENOENT') return new TraceError(`${program}: command not found`, NOT_FOUND);
   if (error.code === 'EACCES') {
-    return new TraceError(`${program}: not an executable file; start a .dll with "dotnet ${program}"`, NOT_EXECUTABLE);
+    const way = program.endsWith('.dll')
+      ? `start it with "dotnet ${program}"`
+      : 'make it one (chmod +x), or name its interpreter';
+    return new TraceError(`${program}: not an executable file; ${way}`, NOT_EXECUTABLE);
   }
   return new TraceError(`cannot start ${program} (${messageOf(error)})`, NOT_EXECUTABLE);
 }

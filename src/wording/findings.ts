@@ -285,7 +285,7 @@ function heapText(finding: HeapFinding): string {
   const where =
     generationInUse === null || inUse === null || inUse === 0
       ? ''
-      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}${everAllocatedText(finding)} had been allocated by then`;
+      : `, ${formatShare(generationInUse / inUse)} of it in ${generationName(finding.generation)}${everAllocatedText(finding)}`;
   const kept = free === null ? '' : `; ${formatBytes(free)} free`;
   const ofOs = committed === null ? '' : `; ${formatBytes(committed)} committed`;
   const beside = resident === null ? '' : `, resident set ${formatBytes(resident)}`;
@@ -295,8 +295,11 @@ function heapText(finding: HeapFinding): string {
 
 /** Objects grow old in a generation, but all small ones are allocated in the first. */
 function everAllocatedText({ generation, allocatedBefore }: HeapFinding): string {
+  // A trace without allocation events does not know.
+  if (allocatedBefore === 0) return '';
   const bytes = formatBytes(allocatedBefore);
-  return generation === 'loh' || generation === 'poh' ? `, where ${bytes}` : `; ${bytes} of small objects`;
+  const what = generation === 'loh' || generation === 'poh' ? `, where ${bytes}` : `; ${bytes} of small objects`;
+  return `${what} had been allocated by then`;
 }
 
 function generationName(generation: Generation): string {

@@ -72,6 +72,17 @@ describe('an end that can be foreseen has its sentence, and what was recorded is
     expect((await openTraceFile(kept)).manifest.command[0]).toBe('sh');
   });
 
+  test.skipIf(confined)('a disk that is full before', async () => {
+    const { stdout, stderr } = await onSmallDisk(
+      `cat /dev/zero >fill 2>/dev/null; ${recorder} run -o t.memsurge -- echo started; rm fill; ls -d *.recording`,
+    );
+    expect(stdout).not.toContain('started');
+    expect(stderr).toMatch(
+      /^memsurge: cannot record into \S+ \(no space left on the device[^)]*\); choose another place with -o\n/,
+    );
+    expect(stdout).not.toContain('.recording');
+  });
+
   test.skipIf(confined)('a read-only disk', async () => {
     const { stdout, stderr } = await onSmallDisk(
       `mount -o remount,ro . && ${recorder} run -o t.memsurge -- echo started`,
