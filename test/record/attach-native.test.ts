@@ -211,7 +211,12 @@ describe.skipIf(withoutNative)('a second recorder', () => {
     const again = () => memsurge('attach', String(target.pid), '--duration', '100ms', '-o', fresh());
     expect(await again()).toMatchObject({ status: 2, stderr: expect.stringContaining('makes room after 5 s') });
     await until(async () => (await again()).status === 0);
+    let said = '';
+    former.child.stderr?.on('data', (text) => {
+      said += text;
+    });
     former.child.kill('SIGCONT');
+    await until(() => said.includes('stood still'));
     target.tell();
     target.tell();
     expect(await target.finished).toMatchObject({ status: 7, stderr: '' });
