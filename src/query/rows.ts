@@ -13,7 +13,7 @@ export interface Amount {
 export type Accuracy = 'exact' | 'sampled' | 'unknown';
 
 export interface Total extends Amount {
-  /** Relative 95 % half-width in the unit asked for; absent when exact or unknown. */
+  /** Relative 95 % half-width in the unit asked for; absent when exact or unknown, null when of this figure alone it is not known. */
   readonly error?: number | null;
 }
 
@@ -28,7 +28,7 @@ export interface Row extends Amount {
   readonly name: string;
   /** Part of the total in the unit asked for: 0–1, beyond that only for the metric `net`. */
   readonly share: number;
-  /** Relative 95 % half-width in the unit asked for; absent when exact or unknown. */
+  /** Relative 95 % half-width in the unit asked for; absent when exact or unknown, null when of this figure alone it is not known. */
   readonly error?: number | null;
   /** By function: bytes and objects of every stack that holds the function, a recursion counted once. */
   readonly totalBytes?: number;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { COMMAND, scratchFolder, start, until } from '../support/memsurge.ts';
 import { nativeSamplePath } from '../support/samples.ts';
+import { whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
 let made = 0;
@@ -59,6 +60,17 @@ test.each([
   const recorded = await start('sh', ['-c', `"$0" run -o ${fresh()} -- ${command}`, COMMAND]).finished;
   expect([recorded.status, recorded.stdout]).toEqual([alone.status, alone.stdout]);
 });
+
+test.skipIf(whyNoNamespaces() !== undefined)(
+  'streams stay open in a pid namespace that sees the /proc of another (needs root)',
+  async () => {
+    // There memsurge is number 2, which /proc takes for a thread of the kernel, that has nothing open.
+    const script = `"$0" run -o ${fresh()} -- sh -c 'cat; exit 3'; echo code $?`;
+    const { child, finished } = start('unshare', ['--pid', '--fork', 'sh', '-c', script, COMMAND]);
+    child.stdin?.end('said\n');
+    expect((await finished).stdout).toBe('said\ncode 3\n');
+  },
+);
 
 test('signals that a program handles reach it through memsurge, and none opens a port', async () => {
   const script = `trap 'echo usr1' USR1; trap 'echo usr2' USR2; trap 'echo alarm' ALRM; trap 'echo end; exit 3' TERM
