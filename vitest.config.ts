@@ -24,6 +24,8 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
+    // One load of the modules for all files of a worker: no file changes what another reads.
+    isolate: false,
     // Many tests wait for a process most of the time.
     maxWorkers: 3,
     sequence: { sequencer: LongestFirst },

@@ -15,6 +15,7 @@
 #include "sandbox.h"
 #include "stacks.h"
 #include "store.h"
+#include "strangers.h"
 #include "threads.h"
 #include "unwind.h"
 
@@ -66,7 +67,7 @@ static char *append_number(char *at, uint64_t value) {
 }
 
 /* `<directory>/<pid>-<ns>.agent`: an image that execs keeps its pid, so the pid alone is no name. */
-static bool create_file(const struct agent_config *config, uint64_t now) {
+static enum layout_without create_file(const struct agent_config *config, uint64_t now) {
   char path[sizeof config->directory + 64];
   char *at = append_text(append_number(append_text(append_text(path, config->directory), "/"), (uint64_t)own_pid()), "-");
   append_text(append_number(at, now), ".agent");
@@ -122,11 +123,12 @@ static bool prepare(void) {
   return prepared == READY;
 }
 
-bool agent_start(const struct agent_config *config, enum layout_start start) {
-  if (!prepare()) return false;
+enum layout_without agent_start(const struct agent_config *config, enum layout_start start) {
+  if (!prepare()) return WITHOUT_FILE;
   sandbox_note_start();
   uint64_t now = monotonic_ns();
-  if (!create_file(config, now)) return false;
+  enum layout_without why = create_file(config, now);
+  if (why != WITHOUT_NOTHING) return why;
   gate.mode = config->mode;
   gate.filter = NULL;
   bool after_fork = started_pid != own_pid();
@@ -137,13 +139,13 @@ bool agent_start(const struct agent_config *config, enum layout_start start) {
   maps_start(after_fork);
   if (!stacks_start(after_fork) || (config->mode == MODE_SAMPLED && !samples_start())) {
     store_close();
-    return false;
+    return WITHOUT_FILE;
   }
   fill_header(config, start, now);
   gate.recording++;
   atomic_store(&store.header->state, STATE_RECORDING);
   atomic_store(&gate.phase, GATE_RECORDING);
-  return true;
+  return WITHOUT_NOTHING;
 }
 
 void agent_start_preloaded(void) {
@@ -151,12 +153,16 @@ void agent_start_preloaded(void) {
   if (!atomic_compare_exchange_strong(&gate.phase, &phase, GATE_STARTING)) return;
   bool is_fork = started_pid != 0;
   /* A child of a program that was attached to is not recorded: nobody asked for it, and no thread of ours came along. */
-  bool asked = is_fork && wanted.mode != 0 && sandbox_allows_start();
+  bool asked = is_fork && wanted.mode != 0;
   if (!is_fork) {
     const char *text = real_environment("MEMSURGE_AGENT");
     asked = text != NULL && agent_parse(text, &wanted);
   }
-  if (!asked || !agent_start(&wanted, is_fork ? START_FORK : START_PRELOAD)) atomic_store(&gate.phase, GATE_INERT);
+  enum layout_without why = !is_fork || sandbox_allows_start() ? WITHOUT_NOTHING : WITHOUT_SYSTEM_CALLS;
+  if (asked && why == WITHOUT_NOTHING) why = agent_start(&wanted, is_fork ? START_FORK : START_PRELOAD);
+  if (asked && why == WITHOUT_NOTHING) return;
+  atomic_store(&gate.phase, GATE_INERT);
+  if (asked && is_fork) strangers_note_fork(why);
 }
 
 static void end(void) {

@@ -17,8 +17,8 @@ struct agent_config {
 
 /** Reads "exact|sampled,<mean bytes>,<directory>". False when it is anything else. */
 bool agent_parse(const char *text, struct agent_config *);
-/** Starts a recording in a file of its own; false leaves the gate INERT (preload) or STOPPED (attach). */
-bool agent_start(const struct agent_config *, enum layout_start);
+/** Starts a recording in a file of its own; returns why it could not, which leaves the gate INERT (preload) or STOPPED (attach), or WITHOUT_NOTHING. */
+enum layout_without agent_start(const struct agent_config *, enum layout_start);
 /** From the first hook: starts as the environment asks, once; a child made by fork as its parent was asked. */
 void agent_start_preloaded(void);
 /** Ends the recording: no hook writes to the file when it returns, and the file is unmapped. Not from within a hook. */

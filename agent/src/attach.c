@@ -85,7 +85,7 @@ static enum attach_result start(const char *text) {
   uint32_t waiting = GATE_WAITING;
   atomic_compare_exchange_strong(&gate.phase, &waiting, GATE_INERT);
   uint64_t before_bytes = heap_in_use();
-  enum attach_result result = got_connect() == 0 ? ATTACH_NO_SLOTS : agent_start(&config, START_ATTACH) ? ATTACH_DONE : ATTACH_NO_FILE;
+  enum attach_result result = got_connect() == 0 ? ATTACH_NO_SLOTS : agent_start(&config, START_ATTACH) == WITHOUT_NOTHING ? ATTACH_DONE : ATTACH_NO_FILE;
   if (result == ATTACH_DONE) store.header->before_bytes = before_bytes;
   if (result == ATTACH_DONE && !control_start()) {
     agent_stop();

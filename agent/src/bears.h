@@ -13,6 +13,6 @@
 enum layout_without agent_lacks(int directory, const char *path);
 
 /** False: with the agent in its environment it would not start, or its loader would complain. */
-static inline bool bears_agent(enum layout_without why) { return why < WITHOUT_OUR_LOADER || why == WITHOUT_TRUST; }
+static inline bool bears_agent(enum layout_without why) { return why < WITHOUT_OUR_LOADER || why == WITHOUT_TRUST || why == WITHOUT_FOLDER; }
 
 #endif

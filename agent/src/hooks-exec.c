@@ -15,6 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent.h"
 #include "arch.h"
 #include "bears.h"
 #include "hooks.h"
@@ -132,17 +133,32 @@ static bool loads_agent(char *const *environment) {
   return list != NULL && strstr(list, "/libmemsurge") != NULL;
 }
 
-static bool asks_for_recording(char *const *environment) {
+/* What MEMSURGE_AGENT says; NULL: it is not there. */
+static const char *asked_in(char *const *environment) {
   for (; *environment != NULL; environment++) {
-    if (strncmp(*environment, ASKED, sizeof ASKED - 1) == 0) return true;
+    if (strncmp(*environment, ASKED, sizeof ASKED - 1) == 0) return *environment + sizeof ASKED - 1;
   }
-  return false;
+  return NULL;
+}
+
+/* By name, as a file would be made there: what access says is of the real user. */
+static bool can_reach_folder(const char *asked) {
+  struct agent_config config;
+  if (!agent_parse(asked, &config)) return true;
+  char path[sizeof config.directory + 2];
+  stpcpy(stpcpy(path, config.directory), "/.");
+  long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
+  if (fd < 0) return fd != -EACCES && fd != -ENOENT;
+  SYSTEM_CALL3(SYS_close, fd, 0, 0);
+  return true;
 }
 
 static enum layout_without with_environment(char *const *environment, enum layout_without why) {
   if (why != WITHOUT_NOTHING) return why;
   if (!can_be_loaded()) return WITHOUT_LIBRARY;
-  return asks_for_recording(environment) ? WITHOUT_NOTHING : WITHOUT_ENVIRONMENT;
+  const char *asked = asked_in(environment);
+  if (asked == NULL) return WITHOUT_ENVIRONMENT;
+  return can_reach_folder(asked) ? WITHOUT_NOTHING : WITHOUT_FOLDER;
 }
 
 static bool must_go(char *const *environment, enum layout_without why) {

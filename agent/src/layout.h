@@ -184,9 +184,13 @@ enum layout_without {
   WITHOUT_SYSTEM_CALLS,
   /** The library cannot be opened: another root, another user. */
   WITHOUT_LIBRARY,
+  /** The recording's folder cannot be reached: another root, another user. */
+  WITHOUT_FOLDER,
+  /** No file could be made there: a limit, or no room. */
+  WITHOUT_FILE,
 };
 
-/** A program that was started without the agent. */
+/** A program that was started without the agent, or a child made by fork in which it could not begin. */
 struct layout_stranger {
   /** Zero-terminated, cut to fit; empty when only its descriptor is known. */
   char path[248];
@@ -246,7 +250,7 @@ struct layout_header {
   uint64_t pid_namespace;
   /** 1 when the program gave up system calls (seccomp) without which the file cannot grow. */
   _Atomic uint32_t sandboxed;
-  /** Programs that this process started in children without the agent, and the last of them. */
+  /** Children that are not recorded, and the last of them: programs without the agent, or forks that note it themselves. */
   _Atomic uint32_t stranger_count;
   struct layout_stranger stranger;
   /** Monotonic ns at which the process began to become another program, without the agent; 0: it did not. */

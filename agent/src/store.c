@@ -1,5 +1,6 @@
 #include "store.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -40,6 +41,7 @@ static const struct {
 #define LARGEST_SHIFT 15
 
 struct store store;
+struct layout_header *store_kin;
 
 struct growth {
   struct lock lock;
@@ -163,20 +165,36 @@ static bool take_space(uint8_t *start, uint64_t bytes) {
   return result == 0;
 }
 
-bool store_create(const char *path) {
+static void unmap_kin(void) {
+  if (store_kin != NULL) SYSTEM_CALL3(SYS_munmap, store_kin, LAYOUT_PAGE, 0);
+  store_kin = NULL;
+}
+
+static void map_kin(long fd) {
+  unmap_kin();
+  long at = SYSTEM_CALL6(SYS_mmap, NULL, LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (at > 0 || at < -4095) store_kin = (struct layout_header *)at;
+}
+
+static enum layout_without why_not_made(long result) {
+  return result == -EACCES || result == -EPERM || result == -ENOENT || result == -ENOTDIR ? WITHOUT_FOLDER : WITHOUT_FILE;
+}
+
+enum layout_without store_create(const char *path) {
   memset(growths, 0, sizeof growths);
   strncpy(file_path, path, sizeof file_path - 1);
   store_limit_space(limit_of(RLIMIT_AS));
   int shift = shift_within_limits();
-  if (shift > LARGEST_SHIFT) return false;
+  if (shift > LARGEST_SHIFT) return WITHOUT_FILE;
   long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) return false;
-  bool mapped = map_file(fd, shift);
+  if (fd < 0) return why_not_made(fd);
+  bool mapped = map_file(fd, shift) && take_space(window, LAYOUT_PAGE);
+  if (mapped) map_kin(fd);
   SYSTEM_CALL3(SYS_close, fd, 0, 0);
-  if (!mapped || !take_space(window, LAYOUT_PAGE)) {
-    if (mapped) unmap();
+  if (!mapped) {
+    unmap();
     SYSTEM_CALL3(SYS_unlinkat, AT_FDCWD, path, 0);
-    return false;
+    return WITHOUT_FILE;
   }
   store.header = (struct layout_header *)window;
   for (int i = 0; i < SECTION_COUNT; i++) {
@@ -185,11 +203,12 @@ bool store_create(const char *path) {
     range->capacity_bytes = capacity_of(i, shift);
     range->row_bytes = plan[i].row_bytes;
   }
-  return true;
+  return WITHOUT_NOTHING;
 }
 
 void store_close(void) {
   unmap();
+  unmap_kin();
   store.header = NULL;
 }
 

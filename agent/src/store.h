@@ -16,8 +16,17 @@ struct store {
 };
 extern struct store store;
 
-/** Makes `path` and maps it; fills the sections' places, nothing else of the header. False: no file is left. */
-bool store_create(const char *path);
+/**
+ * The header's page once more, which children made by fork keep: until they have a file of their own it is that of the
+ * process they come from. NULL where it could not be mapped.
+ */
+extern struct layout_header *store_kin;
+
+/**
+ * Makes `path` and maps it; fills the sections' places, nothing else of the header. Returns why it could not, when no file
+ * is left, or WITHOUT_NOTHING.
+ */
+enum layout_without store_create(const char *path);
 /** The program's address space is limited to so many bytes from now on (RLIMIT_AS): the file grows to an eighth at most. */
 void store_limit_space(uint64_t bytes);
 /** Unmaps the file; the file stays. */

@@ -38,6 +38,13 @@ void strangers_note_failed_exec(void) {
   if (is_recording() && is_own_file()) atomic_store(&store.header->exec_time, 0);
 }
 
+void strangers_note_fork(enum layout_without why) {
+  if (store_kin == NULL) return;
+  store_kin->executable[sizeof store_kin->executable - 1] = 0;
+  note(&store_kin->stranger, why, store_kin->executable);
+  atomic_fetch_add(&store_kin->stranger_count, 1);
+}
+
 /* Children of a program that was attached to are not recorded: nobody asked for it. */
 void strangers_note_child(enum layout_without why, const char *path) {
   if (why == WITHOUT_NOTHING || !is_recording() || store.header->start == START_ATTACH) return;

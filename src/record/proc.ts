@@ -46,17 +46,26 @@ export function findByEnvironment(
   environment: string,
   taken: ReadonlySet<number>,
 ): number | undefined {
-  const fits = (pid: number) => {
+  const isInner = (pid: number) => {
     try {
-      return (
-        readFileSync(`/proc/${pid}/environ`).includes(environment) &&
-        parseStatus(readProc(pid, 'status')).namespacePids.at(-1) === innerPid
-      );
+      return parseStatus(readProc(pid, 'status')).namespacePids.at(-1) === innerPid;
     } catch {
       return false;
     }
   };
-  return [innerPid, ...allPids()].find((pid) => !taken.has(pid) && fits(pid));
+  return [innerPid, ...allPids()].find((pid) => !taken.has(pid) && hasEnvironment(pid, environment) && isInner(pid));
+}
+
+/** Processes that were started with `environment` in their environment, as far as we may see it. */
+export const pidsByEnvironment = (environment: string): number[] =>
+  allPids().filter((pid) => hasEnvironment(pid, environment));
+
+function hasEnvironment(pid: number, environment: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/environ`).includes(environment);
+  } catch {
+    return false;
+  }
 }
 
 /** Arguments as one line a shell would take. */

@@ -14,7 +14,7 @@ import { type NativeLooker, startNativeLooker } from './native/looker.ts';
 import { whyNotInItself, whyNotPreloadable } from './native/program.ts';
 import { chooseOutput, type OutputOptions } from './output.ts';
 import { type PackOptions, pack, sayWhatIsKept } from './pack.ts';
-import { commandLine, programOf } from './proc.ts';
+import { commandLine, describeProcess, pidsByEnvironment, programOf } from './proc.ts';
 import { startProcSampler } from './proc-sampler.ts';
 import { say, TOOL } from './say.ts';
 
@@ -67,12 +67,13 @@ export async function run(options: RunOptions): Promise<RunResult> {
   target.restoreSignals();
 
   sampler.sampleAll();
-  sayWhoGoesOn(folder, root);
+  const goOn = folder.manifest.processes.filter((one) => one !== root && one.endTime === undefined);
   await runtimes.stop();
   // The program's exit code counts: what fails from here on costs a part of the trace at most.
   await looker
     ?.finish()
     .catch((error) => folder.warn(`native memory was not gathered to its end: ${messageOf(error)}`));
+  sayWhoGoesOn(folder, root, goOn, pidsByEnvironment(port.launchValue));
   runtimes.rootEnded(words);
   runtimes.close();
   port.release();
@@ -124,9 +125,20 @@ export async function run(options: RunOptions): Promise<RunResult> {
   }
 }
 
-/** The recording ends with the program that was started, not with those that it leaves behind. */
-function sayWhoGoesOn(folder: RecordingFolder, root: ManifestProcess): void {
-  const staying = folder.manifest.processes.filter((one) => one !== root && one.endTime === undefined);
+/**
+ * The recording ends with the program that was started, not with those that it leaves behind: `known` when it ended, and of
+ * all that came from it those that run now. Of a daemon nobody knows then, for its parent ends at once.
+ */
+function sayWhoGoesOn(
+  folder: RecordingFolder,
+  root: ManifestProcess,
+  known: readonly ManifestProcess[],
+  running: readonly number[],
+): void {
+  const daemons = running
+    .filter((pid) => pid !== root.pid && !known.some((one) => one.pid === pid))
+    .map((pid) => ({ pid, name: programOf(describeProcess(pid)?.arguments ?? []) }));
+  const staying = [...known, ...daemons];
   if (staying.length === 0) return;
   const names = listed(staying.map(({ name, pid }) => `${name} (${pid})`));
   folder.warn(`${names} went on when ${root.name} had ended: what came later is not in the recording`);

@@ -55,7 +55,7 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
     const script = 'require("child_process").spawnSync("/bin/true", { env: {} })';
     const path = await record([], [process.execPath, '-e', script]);
     const { warnings } = await ask('top', path, '--kind', 'native-heap');
-    expect(warnings.join('\n')).toMatch(/(it started 1 program that is in no native figure|since its exec)/);
+    expect(warnings.join('\n')).toMatch(/(it started 1 process that is in no native figure|since its exec)/);
   });
 
   test.each([
@@ -65,7 +65,30 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
     const script = `import os, ctypes; del os.environ["LD_PRELOAD"]; ${call}`;
     const path = await record([], ['/usr/bin/python3', '-c', script]);
     const { warnings } = await ask('top', path, '--kind', 'native-heap');
-    expect(warnings.join('\n')).toContain('it started 1 program that is in no native figure; the last was /bin/sh');
+    expect(warnings.join('\n')).toContain('it started 1 process that is in no native figure; the last was /bin/sh');
+  });
+
+  const isRoot = process.geteuid?.() === 0;
+  const forked = (before: string) => [
+    '/usr/bin/python3',
+    '-c',
+    `import os\n${before}\nif os.fork() == 0:\n kept = bytearray(10_000_000)\n os._exit(0)\nos.wait()`,
+  ];
+
+  test.skipIf(!isRoot)('workers of a server that became another user are recorded (needs root)', async () => {
+    const path = await record(['--native', 'exact'], forked('os.setuid(65534)'));
+    const { rows, warnings } = await ask('top', path, '--kind', 'native-heap', '--by', 'process');
+    expect(rows).toHaveLength(2);
+    expect(rows[0].bytes - rows[1].bytes).toBeGreaterThan(9_000_000);
+    expect(warnings.join()).not.toContain('no native figure');
+  });
+
+  test.skipIf(!isRoot)('children behind another root are told of, however short they live (needs root)', async () => {
+    const path = await record(['--native', 'exact'], forked(`os.chroot(${JSON.stringify(folder)})`));
+    const { warnings } = await ask('top', path, '--kind', 'native-heap');
+    expect(warnings.join('\n')).toMatch(
+      /it started 1 process that is in no native figure; the last was \S*python\S*: its user or its root folder is another/,
+    );
   });
 
   test('one that takes the agent along is told of', async () => {

@@ -37,6 +37,15 @@ describe('no trace is lost to another', () => {
   });
 });
 
+test('a daemon, whose parent ends before anybody has seen it, is named', async () => {
+  const output = fresh();
+  const script = '(exec setsid sleep 5 >/dev/null 2>&1 &) & echo $!';
+  await memsurge('run', '--native', 'off', '-o', output, '--', 'sh', '-c', script);
+  const { warnings } = (await openTraceFile(output)).manifest;
+  expect(warnings.join('\n')).toMatch(/(sh|setsid|sleep) \(\d+\) went on when sh had ended/);
+  process.kill(Number(/ \((\d+)\) went on/.exec(warnings.join())?.[1]), 'SIGKILL');
+});
+
 test('a trace, and what is recorded meanwhile, is for its owner alone', async () => {
   const output = fresh();
   const modes = `find ${output}.recording -printf '%y %m\\n' | sort -u`;

@@ -25,8 +25,9 @@ export function nativeBlindSpots(capture: AgentCapture, startTime: number): RawB
   }
   if (strangers.count > 0) {
     const { path, why } = strangers.last;
-    const programs = `${count(strangers.count, 'program')} that ${plural(strangers.count, 'is', 'are')} in no native figure`;
-    say(NATIVE, 'note', `it started ${programs}; the last was ${path}: ${why}`);
+    const are = plural(strangers.count, 'process that is', 'processes that are');
+    const last = path === '' ? '' : `; the last was ${path}`;
+    say(NATIVE, 'note', `it started ${strangers.count} ${are} in no native figure${last}: ${why}`);
   }
   if (losses.droppedCount > 0) {
     const what = `${count(losses.droppedCount, 'block')} of ${count(losses.droppedBytes, 'byte')}`;

@@ -1,5 +1,5 @@
 import { readdirSync, renameSync, rmSync, type WriteStream, writeFileSync } from 'node:fs';
-import { mkdir, rename, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { looksHeader } from '../../read/agent/looks.ts';
@@ -7,7 +7,7 @@ import { formatResidency } from '../../read/agent/resident.ts';
 import { messageOf, reasonOf } from '../../trace/errors.ts';
 import { NATIVE_KINDS } from '../../trace/kinds.ts';
 import type { ManifestProcess } from '../../trace/manifest.ts';
-import { AGENTS_FOLDER, NATIVE_FOLDER, nativeParts } from '../../trace/part-names.ts';
+import { NATIVE_FOLDER, nativeParts } from '../../trace/part-names.ts';
 import { PRIVATE_FILE, PRIVATE_FOLDER } from '../../trace/private-file.ts';
 import { costOf, monotonicNow } from '../clock.ts';
 import { diagnosticsOff } from '../diagnostics-off.ts';
@@ -73,7 +73,7 @@ interface Agent {
 
 /** Every process that has an agent becomes a process of the recording. */
 export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSampler): Promise<NativeLooker> {
-  const path = await makeAgentsFolder(folder);
+  const { path, remove } = await makeAgentsFolder(folder);
   await mkdir(join(folder.inside, NATIVE_FOLDER), PRIVATE_FOLDER);
   const agents = new Map<string, Agent>();
   /** Files of processes that have ended. */
@@ -338,7 +338,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
       if (left.size > 0) return;
       // Programs that outlive the recording find no place to write to any more.
       for (const files of toRelease) await files.release();
-      for (const directory of [path, join(folder.inside, AGENTS_FOLDER)]) await removeFolder(directory);
+      await remove();
     },
   };
 }
@@ -351,16 +351,6 @@ const UNSEEN: SampledProcess = {
   ended: Promise.resolve(),
   stop() {},
 };
-
-/**
- * Takes a folder away in which programs may be making files at this moment: under another name they find it no more. What
- * cannot be removed stays, for the next recording to clean up.
- */
-async function removeFolder(path: string): Promise<void> {
-  const gone = `${path}.gone`;
-  await rename(path, gone).catch(() => {});
-  await rm(gone, { recursive: true, force: true }).catch(() => {});
-}
 
 /** A container's folders are gone when its last process is. */
 function namesIn(directory: string): string[] {

@@ -48,6 +48,6 @@ test('what it became, or started, without the agent', () => {
     ['absent', 'native memory was not recorded since its exec of /bin/other at 2.50 s: it is linked statically'],
   ]);
   expect(spotsOf({}, { strangers: { count: 2, last: stranger } })).toEqual([
-    ['note', 'it started 2 programs that are in no native figure; the last was /bin/other: it is linked statically'],
+    ['note', 'it started 2 processes that are in no native figure; the last was /bin/other: it is linked statically'],
   ]);
 });
