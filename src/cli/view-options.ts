@@ -156,7 +156,11 @@ export function viewFlags(view: View): string {
 }
 
 function texts(flags: string, description: string): Option {
-  return new Option(flags, description).argParser((text: string, before: readonly string[] = []) => [...before, text]);
+  return new Option(flags, description).argParser((text: string, before: readonly string[] = []) => {
+    // As a variable of the shell that is not set; taken as it is, it would fit everything.
+    if (text === '') throw new InvalidArgumentError('Give a name, or a part of one.');
+    return [...before, text];
+  });
 }
 
 /** Ends the list of kinds of memory, whose last is not known by its name alone. */

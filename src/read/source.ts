@@ -35,7 +35,7 @@ export interface Source {
 export async function findSource(trace: Trace, wanted: SourceWanted, folders: readonly string[] = []): Promise<Source> {
   const { path } = wanted;
   if (path === '') {
-    const reason = `no source file is known for ${wanted.function}: its module had no symbols (PDB) when it was recorded`;
+    const reason = `no source file is known for ${wanted.function}: its module had no symbols (PDB) when it was recorded, or none of this code`;
     return { lines: undefined, warnings: [reason] };
   }
   const row = trace.files.path.indexOf(path);

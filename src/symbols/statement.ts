@@ -22,7 +22,8 @@ const EPILOG = -3;
  *
  * A hidden point has no line of its own. It goes on with the statement before it only where that statement's code runs
  * into it (`await` does); behind a jump it is something else, as what `using` disposes of, and has no line: −1. The same
- * where code without a mapping may call such a handler: the runtime shows one frame for both.
+ * where code without a mapping may call such a handler: the runtime shows one frame for both. Of a method that has one line
+ * in all, hidden code is on it too: F# hides what it inlines from its library.
  */
 export function statementAt(
   method: Statements | undefined,
@@ -33,6 +34,7 @@ export function statementAt(
   if (method === undefined) return -1;
   const firstVisible = method.line.findIndex((line) => line > 0);
   if (map === undefined) return firstVisible;
+  const hidden = isOnOneLine(method, firstVisible) ? firstVisible : -1;
   let at = lastAtMost(map.native, nativeOffset);
   const isUnmapped = map.il[at] === NO_MAPPING;
   while (at >= 0 && map.il[at] === NO_MAPPING) at--;
@@ -41,12 +43,16 @@ export function statementAt(
   const dropped = droppedAfter(method, map, at, mapped);
   const isHiddenCall = (one: number) =>
     method.line[one] === 0 && isApart(method, one) && hasOperation(method, one, method.calls);
-  if (isUnmapped && dropped.some(isHiddenCall)) return -1;
+  if (isUnmapped && dropped.some(isHiddenCall)) return hidden;
   const candidates = [mapped, ...dropped];
   const withAny = (offsets: readonly number[]) => candidates.find((row) => hasOperation(method, row, offsets));
   let row = (innermost ? withAny(method.allocations) : undefined) ?? withAny(method.calls) ?? mapped;
-  for (; row >= 0 && method.line[row] === 0; row--) if (isApart(method, row)) return -1;
+  for (; row >= 0 && method.line[row] === 0; row--) if (isApart(method, row)) return hidden;
   return row < 0 ? firstVisible : row;
+}
+
+function isOnOneLine({ line }: Statements, firstVisible: number): boolean {
+  return line.every((one) => one === 0 || one === line[firstVisible]);
 }
 
 function isApart(method: Statements, row: number): boolean {

@@ -19,9 +19,9 @@ const FRAMEWORK_KEYS = new Set([
   '31bf3856ad364e35',
 ]);
 
-/** Names in the shared frameworks' own folders. Roslyn, MSBuild and NuGet carry the same keys but not such names. */
+/** Names in the shared frameworks' own folders, and the library of F#. Roslyn, MSBuild and NuGet carry the same keys but not such names. */
 const FRAMEWORK_NAMES =
-  /^(System|mscorlib|netstandard|WindowsBase|Microsoft\.(CSharp|VisualBasic(\.Core)?|Win32|AspNetCore|Extensions|JSInterop|Net\.Http\.Headers))(\.|$)/;
+  /^(System|mscorlib|netstandard|WindowsBase|FSharp\.Core|Microsoft\.(CSharp|VisualBasic(\.Core)?|Win32|AspNetCore|Extensions|JSInterop|Net\.Http\.Headers))(\.|$)/;
 
 /**
  * True when a module belongs to the runtime or its framework rather than to the user's program:

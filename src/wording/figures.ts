@@ -60,7 +60,7 @@ export function formatError(error: number | null | undefined): string {
   return `±${percent < 10 ? percent.toFixed(1) : percent.toFixed(0)} %`;
 }
 
-/** A moment or a length of time, from ns: "1.23 s", "300 ms", "2 min 5 s". */
+/** A moment or a length of time, from ns: "1.23 s", "300 ms", "2 min 5 s", "3 h 20 min". */
 export function formatTime(ns: number): string {
   if (ns === 0) return '0 s';
   if (ns < 1e3) return `${ns.toFixed(0)} ns`;
@@ -68,5 +68,7 @@ export function formatTime(ns: number): string {
   if (ns < 999.5e6) return `${threeDigits(ns / 1e6)} ms`;
   if (ns < 100e9) return `${threeDigits(ns / 1e9)} s`;
   const seconds = Math.round(ns / 1e9);
-  return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  if (seconds < 6000) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -433,6 +433,7 @@ describe('every reading command', () => {
   test.each([
     [['--from', '3'], /--from <time>.*number with its unit/],
     [['--from', '3s', '--to', '2s'], /--from is later than --to/],
+    [['--type', ''], /--type <name>.*Give a name/],
     [['--limit', '0'], /whole number from 1/],
     [['--heap', 'lho'], /Allowed: none, soh, loh/],
     [['--metric', 'freed'], /Allowed: allocated, unreleased/],

@@ -146,6 +146,6 @@ test('only a regular file of a size that a person reads', async () => {
 
 test('without a path it says why there is none', async () => {
   expect((await find(traceNaming(path), '')).warnings).toEqual([
-    'no source file is known for Main: its module had no symbols (PDB) when it was recorded',
+    'no source file is known for Main: its module had no symbols (PDB) when it was recorded, or none of this code',
   ]);
 });

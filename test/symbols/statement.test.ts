@@ -47,6 +47,19 @@ describe('the statement of a call site', () => {
     expect(statementAt(loop, map, 0x38, false)).toBe(3);
   });
 
+  test('is the only line of a method, where what is inlined into it is hidden', () => {
+    const map = { native: [0, 0x10, 0x20], il: [0x00, 0x04, 0x48] };
+    const oneLine = {
+      il: [0x00, 0x04, 0x48],
+      line: [5, 0, 0],
+      calls: [0x4a],
+      allocations: [0x06],
+      apart: [0x04, 0x48],
+    };
+    expect([0x18, 0x28].map((at) => statementAt(oneLine, map, at, false))).toEqual([0, 0]);
+    expect(statementAt({ ...oneLine, il: [0x00, 0x04, 0x48, 0x60], line: [5, 0, 0, 6] }, map, 0x28, false)).toBe(-1);
+  });
+
   test('is the one before the next mapping where a jump back lost its own', () => {
     const map = { native: [0, 0x10, 0x30], il: [0x00, 0x7c, 0x15] };
     expect(statementAt(loop, map, 0x2f, true)).toBe(1);

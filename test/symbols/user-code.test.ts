@@ -8,6 +8,7 @@ test.each([
   ['/app/System.Private.CoreLib.dll', '7cec85d7bea7798e', true],
   ['/app/System.Private.CoreLib.dll', '', true],
   ['/app/Microsoft.AspNetCore.Http.dll', 'adb9793829ddae60', true],
+  ['/app/FSharp.Core.dll', 'b03f5f7f11d50a3a', true],
   ['/app/netstandard.dll', 'cc7b13ffcd2ddd51', true],
   ['/app/Microsoft.MyTeam.dll', '', false],
   ['/app/System.Mine.dll', '', false],

@@ -14,7 +14,8 @@ export function whyWithoutAgent(pid: number): string {
   if (changesUser(program)) return 'it is a set-user-id program, into which nothing can be preloaded';
   if (kind.sanitizer !== undefined) return `it is built with ${kind.sanitizer}, which wants to be alone`;
   const maps = linesOf(pid, 'maps');
-  if (maps.includes(AGENT)) return 'the agent in it could make no file: its user or root folder is another than at its start, a limit, or no room';
+  if (maps.includes(AGENT))
+    return 'the agent in it could make no file: its user or root folder is another than at its start, a limit, or no room';
   const sanitizer = /\/lib([almtu]|hwa)san\.so|\/libclang_rt\.\w*san/.exec(maps);
   if (sanitizer !== null) return 'it is built with a sanitizer, which has its own malloc';
   if (isSandboxed(pid)) return 'it gave up system calls (seccomp) that a recording needs';
