@@ -4,7 +4,7 @@ import { nativeBefore } from './before.ts';
 import { functionsOf } from './folded.ts';
 import { highestResidentAt, lastMoment } from './moments.ts';
 import { processName } from './names.ts';
-import { type Accuracy, holdsAny, type Row, type Total } from './rows.ts';
+import type { Accuracy, Row, Total } from './rows.ts';
 import { processMask } from './selection.ts';
 import { top } from './top.ts';
 
@@ -113,7 +113,7 @@ function mappedPeak(trace: Trace, view: View): PeakFinding | undefined {
 
 function heldAt(trace: Trace, asked: View, at: number): PeakFinding {
   const { view, answer } = functionsOf(trace, asked, ROWS);
-  return { about: 'peak', held: answer.total, at, rows: answer.rows.filter(holdsAny), accuracy: answer.accuracy, view };
+  return { about: 'peak', held: answer.total, at, rows: answer.rows, accuracy: answer.accuracy, view };
 }
 
 function residentOf(trace: Trace, view: View): Pick<NativeFinding, 'resident' | 'measured'> {

@@ -8,7 +8,7 @@ import { type GcRow, heap } from './heap.ts';
 import { processName } from './names.ts';
 import { type NativeFinding, nativeFindings, type PeakFinding, peakFindings } from './native-findings.ts';
 import { defaultMetric } from './parts.ts';
-import { type Accuracy, type Answer, holdsAny, type Row, type Total } from './rows.ts';
+import type { Accuracy, Answer, Row, Total } from './rows.ts';
 import { processMask } from './selection.ts';
 import { boundsOf } from './timeline.ts';
 import { top } from './top.ts';
@@ -155,8 +155,7 @@ function sharesOf(trace: Trace, view: View): ShareFinding[] {
   for (const dimension of STEPS) {
     if (dimension === 'process' && trace.processes.length < 2) continue;
     if (dimension === 'kind' && view.kinds.length === 1) continue;
-    const { rows: all, accuracy } = top(trace, view, dimension, ROWS_PER_STEP);
-    const rows = all.filter(holdsAny);
+    const { rows, accuracy } = top(trace, view, dimension, ROWS_PER_STEP);
     // Of what was allocated and released again, a sum over all of a dimension can be nothing.
     if (rows.length === 0 || (dimension === 'process' && rows.length < 2)) continue;
     // The innermost line that is known can belong to a caller far out, where the system's code has no lines.

@@ -98,6 +98,3 @@ export interface Answer<R = Row> {
   /** What the reader of the figures must know: losses, blind spots, filters that match nothing. */
   readonly warnings: readonly string[];
 }
-
-/** False for a function that only calls others, where all of its figures are those of what it called. */
-export const holdsAny = ({ bytes, count }: Amount): boolean => bytes !== 0 || count !== 0;

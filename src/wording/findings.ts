@@ -266,10 +266,10 @@ function rowsText(
 const TELLING = 0.1;
 const MOST = 0.5;
 
-/** Where one row holds the most of it, those that hold a good part; else the first few, which "other" makes the whole. */
+/** Where one row holds the most of it, those that hold a good part; else the first few, which "other" makes the whole, without those that only call others. */
 function worthTelling(rows: readonly Row[]): Row[] {
   const isNothing = (row: Row) => row.bytes === 0 && row.count === 0;
-  if (rows.length === 0 || rows[0].share <= MOST) return rows.filter((row) => !(row.other && isNothing(row)));
+  if (rows.length === 0 || rows[0].share <= MOST) return rows.filter((row) => !isNothing(row));
   return rows.filter((row) => row.other !== true && row.share >= TELLING);
 }
 

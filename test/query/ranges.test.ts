@@ -183,6 +183,15 @@ native-allocated  3s  main  8 x1    server!main
   });
 });
 
+test('of two functions that hold the same, neither their caller nor nothing is told', () => {
+  const two = traceFromText(`
+native-allocated  1s  main  500 x5  server!main > server!more
+native-allocated  1s  main  500 x5  server!main > server!less
+`);
+  const told = Object.values(linesOf(two, ASKED)).flat().join();
+  expect(told).toMatch(/Function: (more|less) 50\.0 % \(500 B, exact\); (more|less) 50\.0 % \(500 B, exact\)(,|$)/);
+});
+
 describe('the peak', () => {
   test('is known of the native heap alone, and other memory says what to ask instead', () => {
     const peak: View = { ...DEFAULT_VIEW, metric: 'peak' };
