@@ -15,7 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent.h"
 #include "arch.h"
 #include "bears.h"
 #include "hooks.h"
@@ -141,16 +140,15 @@ static const char *asked_in(char *const *environment) {
   return NULL;
 }
 
-/* By name, as a file would be made there: what access says is of the real user. */
+/* As a file would be made there, by looking a name up in it: what access says is of the real user. */
 static bool can_reach_folder(const char *asked) {
-  struct agent_config config;
-  if (!agent_parse(asked, &config)) return true;
-  char path[sizeof config.directory + 2];
-  stpcpy(stpcpy(path, config.directory), "/.");
-  long fd = SYSTEM_CALL4(SYS_openat, AT_FDCWD, path, O_PATH | O_CLOEXEC, 0);
-  if (fd < 0) return fd != -EACCES && fd != -ENOENT;
-  SYSTEM_CALL3(SYS_close, fd, 0, 0);
-  return true;
+  const char *directory = strchr(asked, ',') == NULL ? NULL : strchr(strchr(asked, ',') + 1, ',');
+  if (directory == NULL) return true;
+  long folder = SYSTEM_CALL4(SYS_openat, AT_FDCWD, directory + 1, O_PATH | O_CLOEXEC, 0);
+  long inside = folder < 0 ? folder : SYSTEM_CALL4(SYS_openat, folder, ".", O_PATH | O_CLOEXEC, 0);
+  if (folder >= 0) SYSTEM_CALL3(SYS_close, folder, 0, 0);
+  if (inside >= 0) SYSTEM_CALL3(SYS_close, inside, 0, 0);
+  return inside != -EACCES && inside != -ENOENT;
 }
 
 static enum layout_without with_environment(char *const *environment, enum layout_without why) {

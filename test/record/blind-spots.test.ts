@@ -87,7 +87,7 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
     const path = await record(['--native', 'exact'], forked(`os.chroot(${JSON.stringify(folder)})`));
     const { warnings } = await ask('top', path, '--kind', 'native-heap');
     expect(warnings.join('\n')).toMatch(
-      /it started 1 process that is in no native figure; the last was \S*python\S*: its user or its root folder is another/,
+      /it started 1 process that is in no native figure; the last was \S*python\S*: the recording's folder cannot be reached from it/,
     );
   });
 

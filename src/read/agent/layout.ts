@@ -81,7 +81,7 @@ export const WITHOUT = [
   'it is a set-user-id program, into which nothing can be preloaded',
   'it gave up system calls (seccomp) that a recording needs',
   "the agent's library cannot be opened where it was started",
-  "its user or its root folder is another, from where the recording's folder cannot be reached",
+  "the recording's folder cannot be reached from it (another user, root folder or mount namespace)",
   'the agent in it could make no file: a limit of files or of their size, or no room',
 ] as const;
 

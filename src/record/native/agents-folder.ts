@@ -94,7 +94,8 @@ async function removeOrphans(): Promise<void> {
     if (recording === undefined || existsSync(recording)) continue;
     const { mtimeMs } = await stat(path);
     if (Date.now() - mtimeMs <= KEPT_MS) continue;
-    for (const inner of await readdir(path)) await removeFolder(join(path, inner)).catch(() => {});
+    const inner = (await readdir(path, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+    for (const { name: folder } of inner) await removeFolder(join(path, folder));
     await removeFolder(path);
   }
 }
