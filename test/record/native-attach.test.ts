@@ -35,7 +35,13 @@ afterEach(() => {
 const fresh = () => mkdtemp(join(folder, 'agents-'));
 const configOf = (pid: number) => `/tmp/memsurge-agent-${pid}.cfg`;
 const threadNames = (pid: number) =>
-  readdirSync(`/proc/${pid}/task`).map((tid) => readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim());
+  readdirSync(`/proc/${pid}/task`).flatMap((tid) => {
+    try {
+      return [readFileSync(`/proc/${pid}/task/${tid}/comm`, 'utf8').trim()];
+    } catch {
+      return []; // It has just ended.
+    }
+  });
 
 /** Story 2, which has not loaded its native library yet. */
 async function waitingStory2(framework: Framework, prefix: readonly string[] = []) {
