@@ -170,10 +170,11 @@ static void unmap_kin(void) {
   store_kin = NULL;
 }
 
+/* In a fork over the page it has from its parent: what a sandbox is asked for (sandbox.c) has no munmap in it. */
 static void map_kin(long fd) {
-  unmap_kin();
-  long at = SYSTEM_CALL6(SYS_mmap, NULL, LAYOUT_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (at > 0 || at < -4095) store_kin = (struct layout_header *)at;
+  long flags = MAP_SHARED | (store_kin != NULL ? MAP_FIXED : 0);
+  long at = SYSTEM_CALL6(SYS_mmap, store_kin, LAYOUT_PAGE, PROT_READ | PROT_WRITE, flags, fd, 0);
+  store_kin = at < 0 && at >= -4095 ? NULL : (struct layout_header *)at;
 }
 
 static enum layout_without why_not_made(long result) {

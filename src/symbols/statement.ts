@@ -34,7 +34,6 @@ export function statementAt(
   if (method === undefined) return -1;
   const firstVisible = method.line.findIndex((line) => line > 0);
   if (map === undefined) return firstVisible;
-  const hidden = isOnOneLine(method, firstVisible) ? firstVisible : -1;
   let at = lastAtMost(map.native, nativeOffset);
   const isUnmapped = map.il[at] === NO_MAPPING;
   while (at >= 0 && map.il[at] === NO_MAPPING) at--;
@@ -43,16 +42,17 @@ export function statementAt(
   const dropped = droppedAfter(method, map, at, mapped);
   const isHiddenCall = (one: number) =>
     method.line[one] === 0 && isApart(method, one) && hasOperation(method, one, method.calls);
-  if (isUnmapped && dropped.some(isHiddenCall)) return hidden;
+  if (isUnmapped && dropped.some(isHiddenCall)) return onlyLine(method, firstVisible);
   const candidates = [mapped, ...dropped];
   const withAny = (offsets: readonly number[]) => candidates.find((row) => hasOperation(method, row, offsets));
   let row = (innermost ? withAny(method.allocations) : undefined) ?? withAny(method.calls) ?? mapped;
-  for (; row >= 0 && method.line[row] === 0; row--) if (isApart(method, row)) return hidden;
+  for (; row >= 0 && method.line[row] === 0; row--) if (isApart(method, row)) return onlyLine(method, firstVisible);
   return row < 0 ? firstVisible : row;
 }
 
-function isOnOneLine({ line }: Statements, firstVisible: number): boolean {
-  return line.every((one) => one === 0 || one === line[firstVisible]);
+/** The first statement where all have its line, else −1. */
+function onlyLine({ line }: Statements, firstVisible: number): number {
+  return line.every((one) => one === 0 || one === line[firstVisible]) ? firstVisible : -1;
 }
 
 function isApart(method: Statements, row: number): boolean {

@@ -6,14 +6,15 @@ import { attachToNative } from '../../src/record/native/attach/load.ts';
 import { start, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import { nativeSamplePath } from '../support/samples.ts';
-import { AS_NOBODY } from './support.ts';
 
-const NOBODY = 65_534;
+/** Not nobody, as whom other tests attach meanwhile: what is his the race spoils. */
+const SOMEBODY = 65_533;
+const AS_SOMEBODY = ['setpriv', `--reuid=${SOMEBODY}`, `--regid=${SOMEBODY}`, '--clear-groups'];
 const VICTIM = 'what only root reads\n';
 const LIBRARIES = ['libmemsurge.so', 'libmemsurge-tls.so', 'memsurge-inject'];
 
 /**
- * As root, attaches `count` times to programs of the user nobody, who cannot reach the agent, while nobody replaces what he may
+ * As root, attaches `count` times to programs of another user, who cannot reach the agent, while he replaces what he may
  * by links to a file of root. Gives in how many rounds the file was changed or given away. What belongs to his own program
  * he may spoil, so that nothing of it is recorded.
  */
@@ -29,23 +30,25 @@ export async function raceForFilesOfRoot(count: number): Promise<number> {
   for (const name of LIBRARIES) await copyFile(join(ROOT, 'dist', 'agent', name), join(secret, name));
   const victim = join(open, 'victim');
   await writeFile(victim, VICTIM, { mode: 0o600 });
-  const racer = start(AS_NOBODY[0], [...AS_NOBODY.slice(1), join(open, 'racer'), victim]);
   let harmed = 0;
   for (let i = 0; i < count; i++) {
-    await attachOnce(join(open, 'waits'), join(secret, LIBRARIES[0]));
+    await attachOnce(open, join(secret, LIBRARIES[0]), victim);
     const { uid, mode, nlink } = await stat(victim);
     if (uid !== 0 || (mode & 0o777) !== 0o600 || nlink !== 1 || (await readFile(victim, 'utf8')) !== VICTIM) harmed++;
   }
-  racer.child.kill('SIGKILL');
-  await racer.finished;
   await rm(open, { recursive: true });
   removeSpoiled();
   return harmed;
 }
 
-async function attachOnce(program: string, library: string): Promise<void> {
-  const target = start(AS_NOBODY[0], [...AS_NOBODY.slice(1), program]);
-  await until(() => target.output().includes('ready'));
+async function attachOnce(open: string, library: string, victim: string): Promise<void> {
+  const asSomebody = async (program: string, ...args: string[]) => {
+    const started = start(AS_SOMEBODY[0], [...AS_SOMEBODY.slice(1), join(open, program), ...args]);
+    await until(() => started.output().includes('ready'));
+    return started;
+  };
+  const target = await asSomebody('waits');
+  const racer = await asSomebody('racer', victim, String(target.child.pid));
   const files = await attachToNative(
     target.child.pid!,
     { mode: 'sampled', sampleBytes: 65_536, library },
@@ -60,16 +63,20 @@ async function attachOnce(program: string, library: string): Promise<void> {
     }
   }
   await files?.release();
-  target.child.kill('SIGKILL');
-  await target.finished;
+  for (const { child, finished } of [racer, target]) {
+    child.kill('SIGKILL');
+    await finished;
+  }
+  // Else it would stand in the way of whoever has this pid next.
+  rmSync(`/tmp/memsurge-agent-${target.child.pid}.cfg`, { force: true });
 }
 
-/** What nobody has put in the place of folders that were laid for him. */
+/** What he has put in the place of folders that were laid for him. */
 function removeSpoiled(): void {
   for (const folder of ['/tmp', '/var/tmp', '/dev/shm', '/run']) {
     for (const name of readdirSync(folder).filter((one) => one.startsWith('memsurge-stage-'))) {
       const path = join(folder, name);
-      if (lstatSync(path).uid === NOBODY) rmSync(path, { recursive: true });
+      if (lstatSync(path).uid === SOMEBODY) rmSync(path, { recursive: true });
     }
   }
 }

@@ -1,6 +1,6 @@
 /*
- * `racer VICTIM`: in every folder that a recorder makes in the places for temporary files, replaces what it may by links to
- * VICTIM, as fast as it can, the folder itself too. Until it is killed.
+ * `racer VICTIM PID`: in every folder that a recorder makes in the places for temporary files, replaces what it may by links to
+ * VICTIM, as fast as it can, the folder itself too, and what is laid for process PID. Until it is killed.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 
 static const char *const places[] = {"/tmp", "/var/tmp", "/dev/shm", "/run"};
 static const char *victim;
+static char configuration[64];
 
 static void replace(const char *path) {
   struct stat status;
@@ -37,13 +38,16 @@ static void spoil(const char *folder) {
 }
 
 int main(int count, char **arguments) {
-  if (count != 2) return 2;
+  if (count != 3) return 2;
   victim = arguments[1];
+  snprintf(configuration, sizeof configuration, "memsurge-agent-%s.", arguments[2]);
+  puts("ready");
+  fflush(stdout);
   for (int place = 0;; place = (place + 1) % 4) {
     DIR *entries = opendir(places[place]);
     for (struct dirent *entry; entries != NULL && (entry = readdir(entries)) != NULL;) {
       char path[300];
-      if (strncmp(entry->d_name, "memsurge-stage-", 15) != 0 && strncmp(entry->d_name, "memsurge-agent-", 15) != 0) continue;
+      if (strncmp(entry->d_name, "memsurge-stage-", 15) != 0 && strncmp(entry->d_name, configuration, strlen(configuration)) != 0) continue;
       snprintf(path, sizeof path, "%s/%.250s", places[place], entry->d_name);
       if (entry->d_type == DT_DIR) spoil(path);
       else replace(path);
