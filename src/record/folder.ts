@@ -1,5 +1,5 @@
-import { appendFileSync, constants, createWriteStream, openSync, statSync, type WriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { appendFileSync, constants, createWriteStream, openSync, rmSync, statSync, type WriteStream } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { messageOf, TraceError } from '../trace/errors.ts';
 import { type Manifest, type ManifestProcess, writeManifest, writeManifestNow } from '../trace/manifest.ts';
@@ -50,6 +50,10 @@ export interface RecordingFolder {
 /** More is no help to anybody, and a day of children can bring one each. */
 const MOST_WARNINGS = 100;
 
+/** Room for the manifest of some hundred processes on a disk that became full; it goes before the trace is packed. */
+const RESERVE = 'reserve';
+const RESERVE_BYTES = 64 * 1024;
+
 /** After a save the next one waits this many times as long as it took, ms at most. */
 const SAVE_PAUSE = { times: 5, longest: 5_000 };
 
@@ -88,7 +92,18 @@ export async function createRecordingFolder(
     failed = true;
     const text = `cannot write the recording (${messageOf(error).replace(inside, path)}): recording stopped, what was written so far is kept`;
     manifest.warnings.push(text);
+    saveInReserve();
     failureHandler(text);
+  };
+
+  /** What was begun since the manifest was written is named in no other place. */
+  const saveInReserve = () => {
+    try {
+      rmSync(join(inside, RESERVE));
+      writeManifestNow(inside, manifestNow());
+    } catch {
+      // What it named before is kept.
+    }
   };
 
   const warningsNow = () => [
@@ -104,10 +119,12 @@ export async function createRecordingFolder(
   const manifestNow = () => ({ ...manifest, warnings: warningsNow() });
   const saving = saver(() => writeManifest(inside, manifestNow()).catch(fail));
 
-  await writeManifest(inside, manifest).catch(async (error) => {
-    await rm(path, { recursive: true, force: true });
-    throw cannotRecord(path, error);
-  });
+  await writeFile(join(inside, RESERVE), new Uint8Array(RESERVE_BYTES), PRIVATE_FILE)
+    .then(() => writeManifest(inside, manifest))
+    .catch(async (error) => {
+      await rm(path, { recursive: true, force: true });
+      throw cannotRecord(path, error);
+    });
   return {
     path,
     inside,
@@ -165,6 +182,7 @@ export async function createRecordingFolder(
       await Promise.all([...open].map(closed));
       manifest.endTime = monotonicNow();
       await saving.finish();
+      await rm(join(inside, RESERVE), { force: true });
     },
     remove: () => rm(path, { recursive: true, force: true }),
   };

@@ -64,7 +64,7 @@ async function openFolder(folder: string): Promise<TraceFile> {
     throw new TraceError(`${folder} has no readable ${MANIFEST_PART} (${messageOf(error)}): not a memsurge recording`);
   }
   const sizes = await folderParts(folder);
-  return traceFile(folder, {
+  const file = await traceFile(folder, {
     sizes,
     open: async (part) => {
       const { descriptor, size } = openRegular(join(folder, part));
@@ -75,6 +75,17 @@ async function openFolder(folder: string): Promise<TraceFile> {
     pathOf: (part) => join(folder, part),
     close: async () => {},
   });
+  if (file.manifest.state === 'recording') nameStreams(file);
+  return file;
+}
+
+/** A recorder that was killed, or whose disk became full, may have begun streams that its manifest does not name yet. */
+function nameStreams({ manifest, parts }: TraceFile): void {
+  const streams = new Map(manifest.processes.map((process) => [process.id, process.streams]));
+  for (const part of parts) {
+    const known = streams.get(/^streams\/(\d+(?:-\d+)?)(?:-[a-z]+)?\.nettrace$/.exec(part)?.[1] ?? '');
+    if (known !== undefined && !known.includes(part)) known.push(part);
+  }
 }
 
 async function* empty(): AsyncGenerator<Uint8Array> {}

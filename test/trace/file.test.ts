@@ -56,6 +56,14 @@ async function bytesOf(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(all);
 }
 
+test('of an unfinished recording has the streams that its manifest does not name yet, of processes that it names', async () => {
+  const unnamed = { ...MANIFEST, processes: [{ ...MANIFEST.processes[0], streams: [] }] };
+  const folder = await recordingFolder('unnamed', unnamed);
+  for (const name of ['7-symbols', '7-2', '8']) await writeFile(join(folder, 'streams', `${name}.nettrace`), STREAM);
+  const { manifest } = await openTraceFile(folder);
+  expect(manifest.processes[0].streams.sort()).toEqual(['streams/7-symbols.nettrace', 'streams/7.nettrace']);
+});
+
 describe('a trace file', () => {
   test('is the same as a folder and as a packed file', async () => {
     const folder = await recordingFolder('same');
