@@ -28,8 +28,8 @@ interface Watched {
   /** The program in which the agent's file was seen; undefined: the process may have become another one before that. */
   image: string | undefined;
   readonly inode: number;
-  /** Monotonic ns at which it was seen to be another one. */
-  changed: number | undefined;
+  /** Another program that it is, and since when that was seen, monotonic ns: the next one has a time of its own. */
+  changed: { readonly image: string; readonly at: number } | undefined;
 }
 
 export function watchForExec(): ExecWatch {
@@ -57,12 +57,13 @@ export function watchForExec(): ExecWatch {
         const image = imageOf(pid);
         if (image === undefined) watched.delete(pid);
         if (image === undefined || isUnchanged(pid, one, image)) continue;
-        one.changed ??= now;
-        const why = whyLost(pid, one.changed, now);
+        if (one.changed?.image !== image) one.changed = { image, at: now };
+        const since = one.changed.at;
+        const why = whyLost(pid, since, now);
         const facts = why === undefined ? undefined : describeProcess(pid);
         if (why === undefined || facts === undefined) continue;
         const { parentPid, arguments: args } = facts;
-        lost.push({ pid, parentPid, since: one.changed, name: programOf(args), commandLine: commandLine(args), why });
+        lost.push({ pid, parentPid, since, name: programOf(args), commandLine: commandLine(args), why });
         // It can become another one again.
         watched.set(pid, { ...one, image, changed: undefined });
       }

@@ -259,7 +259,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     process.native.push(`${NATIVE_FOLDER}/${name}`);
     if (counters.isFound) {
       execs.begun(counters.pid, counters.inode);
-      process.diagnosticsOff = diagnosticsOff(counters.pid);
+      // One that has just ended does not tell it any more.
+      process.diagnosticsOff = diagnosticsOff(counters.pid) ?? process.diagnosticsOff;
     }
     void folder.save();
     const release = folder.hold(process);
