@@ -7,12 +7,16 @@ import { readProc } from './proc.ts';
  */
 export function diagnosticsOff(pid: number): string | undefined {
   try {
-    return readProc(pid, 'environ')
-      .split('\0')
-      .find((one) => SWITCH.test(one));
+    return switchIn(readProc(pid, 'environ').split('\0'));
   } catch {
     return undefined;
   }
 }
+
+/** The same of a program that gets our own environment, and may have ended before it can be asked. */
+export const diagnosticsOffHere = (): string | undefined =>
+  switchIn(Object.entries(process.env).map(([name, value]) => `${name}=${value}`));
+
+const switchIn = (variables: readonly string[]) => variables.find((one) => SWITCH.test(one));
 
 const SWITCH = /^(DOTNET|COMPlus)_EnableDiagnostics(_IPC)?=(0x)?0+$/;

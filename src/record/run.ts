@@ -4,7 +4,7 @@ import { listed } from '../trace/listed.ts';
 import type { ManifestProcess } from '../trace/manifest.ts';
 import { acceptRuntimes } from './children.ts';
 import { monotonicNow } from './clock.ts';
-import { diagnosticsOff } from './diagnostics-off.ts';
+import { diagnosticsOff, diagnosticsOffHere } from './diagnostics-off.ts';
 import { createRecordingFolder, type RecordingFolder } from './folder.ts';
 import { openGuardedPort } from './guard.ts';
 import { checkProgram, launch } from './launch.ts';
@@ -56,7 +56,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     commandLine: commandLine(options.command),
     runtime: '',
     startTime: monotonicNow(),
-    diagnosticsOff: diagnosticsOff(target.pid),
+    diagnosticsOff: diagnosticsOff(target.pid) ?? diagnosticsOffHere(),
   });
   sampler.add(root);
   void folder.save();
