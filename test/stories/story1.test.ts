@@ -69,7 +69,7 @@ describe.each(FRAMEWORKS)('story 1 on %s', (framework) => {
 
   test('is told by an attached recording', async () => {
     const trace = join(folder, `attach-${framework}.memsurge`);
-    const target = start(samplePath('story1', framework), [...SMALLER, '--delay', '150']);
+    const target = start(samplePath('story1', framework), [...SMALLER, '--delay', '300']);
     await until(() => target.output().includes('Loaded 5 attachments'));
     const recorder = await memsurge('attach', String(target.child.pid), '-o', trace);
     expect(recorder.status).toBe(0);
@@ -91,7 +91,15 @@ test('Ctrl-C stops an attached recording, keeps it, and leaves the program alone
   const target = start(samplePath('story1'), [...SMALLER, '--delay', '300']);
   await until(() => target.output().includes('Loaded 5 attachments'));
   const recorder = startMemsurge('attach', String(target.child.pid), '-o', trace);
-  await until(() => target.output().includes('Loaded 10 attachments'));
+  let said = '';
+  recorder.child.stderr?.on('data', (text) => {
+    said += text;
+  });
+  await until(() => said.includes('recording'));
+  // From one line to the next five attachments are made.
+  const linesSaid = () => target.output().split('Loaded').length;
+  const before = linesSaid();
+  await until(() => linesSaid() >= before + 2);
   recorder.child.kill('SIGINT');
   expect((await recorder.finished).status).toBe(0);
   await tellsTheStory(trace, SMALLER_BYTES, SMALLER_BYTES / 20);
