@@ -3,15 +3,16 @@ using System.Runtime.CompilerServices;
 namespace Mixture;
 
 /// <summary>
-/// Allocates arrays of 36 types with up to four sizes each, from a few samples' worth to hundreds, in an order of chance.
-/// <c>mixture SEED</c>; prints name, bytes and objects of each type, one line each.
+/// Allocates arrays of 36 types with up to four sizes each, from a few samples' worth to hundreds, in an order of chance and
+/// on one to eight threads at once. <c>mixture SEED</c>; prints <c>type NAME BYTES</c> and <c>thread NAME BYTES</c>.
 /// </summary>
 internal static class Program
 {
     private const double MeanBytesBetweenSamples = 100 * 1024;
     private const int LeastLength = 8, MostLength = 400_000;
 
-    private static object? s_last;
+    [ThreadStatic]
+    private static object? t_last;
 
     private static void Main(string[] args)
     {
@@ -25,20 +26,31 @@ internal static class Program
         var order = plan.ToArray();
         random.Shuffle(order);
 
-        var bytes = new long[types.Length];
-        var objects = new long[types.Length];
-        foreach (var (type, length) in order)
+        var threads = Enumerable.Range(0, 1 + random.Next(8)).Select(_ => new long[types.Length]).ToArray();
+        var starts = Shares(order.Length, threads.Length, random);
+        var running = threads.Select((bytes, number) => new Thread(() =>
         {
-            allocate[type](length);
-            bytes[type] += SizeOf(length);
-            objects[type]++;
-        }
+            foreach (var (type, length) in order.AsSpan(starts[number]..starts[number + 1]))
+            {
+                allocate[type](length);
+                bytes[type] += SizeOf(length);
+            }
+        }) { Name = $"worker-{number}" }).ToList();
+        running.ForEach(thread => thread.Start());
+        running.ForEach(thread => thread.Join());
+
         for (var type = 0; type < types.Length; type++)
         {
             var pair = types[type].GetGenericArguments();
-            Console.WriteLine($"Mixture.Pair<{pair[0]}, {pair[1]}>[] {bytes[type]} {objects[type]}");
+            Console.WriteLine($"type Mixture.Pair<{pair[0]}, {pair[1]}>[] {threads.Sum(bytes => bytes[type])}");
         }
+        for (var number = 0; number < threads.Length; number++)
+            Console.WriteLine($"thread worker-{number} {threads[number].Sum()}");
     }
+
+    /// <summary>Where each of the shares begins, of sizes of chance, and the end of the last.</summary>
+    private static int[] Shares(int length, int shares, Random random) =>
+        [0, .. Enumerable.Range(1, shares - 1).Select(_ => random.Next(length)).Order(), length];
 
     private static void Plan(List<(int, int)> plan, int type, Random random)
     {
@@ -63,7 +75,7 @@ internal static class Program
             .CreateDelegate<Action<int>>();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void New<T>(int length) => s_last = new T[length];
+    private static void New<T>(int length) => t_last = new T[length];
 }
 
 internal struct Pair<T, U>;

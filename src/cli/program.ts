@@ -30,7 +30,9 @@ export async function runProgram(args: readonly string[], shell: Shell, version:
       shell,
       version,
     );
-    await program.parseAsync(args, { from: 'user' });
+    // Beside a help option Commander does not say that there is no such command.
+    const isUnknown = asked === undefined && args.length > 0 && !/^(help$|-)/.test(args[0]);
+    await program.parseAsync(isUnknown ? args.slice(0, 1) : args, { from: 'user' });
     return undefined;
   } catch (error) {
     return reportError(error, shell.err);

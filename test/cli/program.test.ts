@@ -32,6 +32,7 @@ const BUILT = `"${process.execPath}" "${fileURLToPath(new URL('../../bin/memsurg
 describe('wrong usage is one line on stderr and exit code 2', () => {
   test.each([
     [['tpo', 'x'], `memsurge: unknown command 'tpo' (Did you mean top?) (see "memsurge --help")\n`],
+    [['tpo', '--help'], `memsurge: unknown command 'tpo' (Did you mean top?) (see "memsurge --help")\n`],
     [['top'], `memsurge: missing required argument 'trace' (see "memsurge top --help")\n`],
     [
       ['heap', 'x', '--limti', '3'],

@@ -4,10 +4,10 @@ import { openRegular } from '../../trace/regular-file.ts';
 import { u64At, viewOf } from '../nettrace/bytes.ts';
 import { BLOCK, HEADER, HEADER_BYTES, MAP, ROW_BYTES, SECTION_ENTRY_BYTES, SECTIONS, type Section } from './layout.ts';
 
-/** More is not read of one section: a file may claim any number of rows. */
-const MAX_SECTION_BYTES = 2 ** 31 - 1;
-/** Only these sections have holes in them: tables of places. */
-const SPARSE: readonly Section[] = ['blocks', 'maps'];
+/** More is not made of a file. */
+const MAX_FILE_BYTES = 2 ** 31 - 1;
+/** Only these sections have holes in them: tables of places. More is not read of one: a file may claim any number of rows. */
+const MAX_BYTES: Partial<Record<Section, number>> = { blocks: MAX_FILE_BYTES, maps: 256 << 20 };
 const BLOCK_BYTES = 512;
 /** What the file system may not have found a place for yet. */
 const UNWRITTEN_BYTES = 64 << 20;
@@ -20,7 +20,7 @@ const HOLE = Buffer.alloc(PIECE_BYTES);
  * left out, at most `most` bytes. The process may still be writing.
  * @throws TraceError when it cannot be read.
  */
-export function compactAgentFile(path: string, most = MAX_SECTION_BYTES): Uint8Array {
+export function compactAgentFile(path: string, most = MAX_FILE_BYTES): Uint8Array {
   let descriptor: number;
   try {
     ({ descriptor } = openRegular(path));
@@ -35,35 +35,34 @@ export function compactAgentFile(path: string, most = MAX_SECTION_BYTES): Uint8A
 }
 
 /** The same of a file that is open as `descriptor` and stays so. */
-export function compactOpenAgentFile(descriptor: number, most = MAX_SECTION_BYTES): Uint8Array {
+export function compactOpenAgentFile(descriptor: number, most = MAX_FILE_BYTES): Uint8Array {
   const header = new Uint8Array(HEADER_BYTES);
   if (readSync(descriptor, header, 0, HEADER_BYTES, 0) < HEADER_BYTES) return new Uint8Array(0);
   // After the header: the file has grown before it says that it has more rows.
   const { size, blocks } = fstatSync(descriptor);
+  const piece = new Uint8Array(PIECE_BYTES);
   return compact(
     header,
     (offset, length) => {
-      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-      return bytes.subarray(0, bytes.length === 0 ? 0 : readSync(descriptor, bytes, 0, bytes.length, offset));
+      const there = Math.max(0, Math.min(length, size - offset));
+      return piece.subarray(0, there === 0 ? 0 : readSync(descriptor, piece, 0, there, offset));
     },
-    most,
-    blocks * BLOCK_BYTES + UNWRITTEN_BYTES,
+    // More than the file has on the disk are holes.
+    Math.min(most, blocks * BLOCK_BYTES + UNWRITTEN_BYTES),
   );
 }
 
+/** Bytes of the file, fewer at its end; the next call may use the same memory. */
 type Read = (offset: number, length: number) => Uint8Array;
 
-function compact(header: Uint8Array, read: Read, most: number, written: number): Uint8Array {
+function compact(header: Uint8Array, read: Read, most: number): Uint8Array {
   const view = viewOf(header);
   const parts: Uint8Array[] = [header];
   let at = HEADER_BYTES;
   SECTIONS.forEach((section, i) => {
     const entry = HEADER.sections + i * SECTION_ENTRY_BYTES;
     const claimed = view.getUint32(entry + 20, true) * ROW_BYTES[section];
-    const there = Math.min(
-      claimed,
-      SPARSE.includes(section) ? MAX_SECTION_BYTES : Math.min(written, MAX_SECTION_BYTES),
-    );
+    const there = Math.min(claimed, MAX_BYTES[section] ?? most);
     const { pieces: rows, isCut } = usedRows(section, read, u64At(view, entry), there, most - at);
     if (isCut || there < claimed) view.setUint32(HEADER.isCut, 1, true);
     const length = rows.reduce((sum, piece) => sum + piece.length, 0);
@@ -88,10 +87,10 @@ function usedRows(section: Section, read: Read, from: number, claimed: number, r
     const wanted = Math.min(PIECE_BYTES, claimed - done);
     const piece = read(from + done, wanted);
     isCut = piece.length < wanted;
-    if (SPARSE.includes(section) && HOLE.equals(piece)) continue;
+    if (section in MAX_BYTES && HOLE.equals(piece)) continue;
     const used = withoutFree(section, piece);
-    const kept = used.subarray(0, left - (left % ROW_BYTES[section]));
-    if (kept.length > 0) pieces.push(kept.length * 4 < PIECE_BYTES ? kept.slice() : kept);
+    const kept = used.slice(0, left - (left % ROW_BYTES[section]));
+    if (kept.length > 0) pieces.push(kept);
     isCut ||= kept.length < used.length;
     left -= kept.length;
   }

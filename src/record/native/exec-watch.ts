@@ -1,3 +1,4 @@
+import { monotonicNow } from '../clock.ts';
 import { commandLine, describeProcess, programOf, readProc } from '../proc.ts';
 import { lacksAgent, whyWithoutAgent } from './without-agent.ts';
 
@@ -18,7 +19,7 @@ export interface ExecWatch {
   /** The agent of `pid` has begun: it has the file with this inode mapped. */
   begun(pid: number, inode: number): void;
   /** Those that lost their agent since the call before. */
-  look(now: number): LostAgent[];
+  look(): LostAgent[];
 }
 
 /** How long the agent may take to begin in the next program, ms: it begins with the first allocation. */
@@ -51,10 +52,12 @@ export function watchForExec(): ExecWatch {
     begun(pid, inode) {
       watched.set(pid, { image: undefined, inode, changed: undefined });
     },
-    look(now) {
+    look() {
       const lost: LostAgent[] = [];
       for (const [pid, one] of watched) {
         const image = imageOf(pid);
+        // After the look at it: never before the exec itself, of which the agent notes the time, too.
+        const now = monotonicNow();
         if (image === undefined) watched.delete(pid);
         if (image === undefined || isUnchanged(pid, one, image)) continue;
         if (one.changed?.image !== image) one.changed = { image, at: now };

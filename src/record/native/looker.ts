@@ -97,7 +97,7 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
     findAgents();
     leaveEnded();
     for (const { counters } of agents.values()) if (counters.attached) counters.beat();
-    findLost(start);
+    findLost();
     findGivenUp(start);
     if (start >= nextLook) nextLook = start + costOf(() => lookAtDue(start)) / BUSY_SHARE;
     searchBlind(start);
@@ -187,8 +187,8 @@ export async function startNativeLooker(folder: RecordingFolder, sampler: ProcSa
   }
 
   /** A process that becomes another program has its agent there too, or its native memory is not seen any more. */
-  function findLost(now: number): void {
-    for (const { pid, parentPid, since, name, commandLine, why } of execs.look(now)) {
+  function findLost(): void {
+    for (const { pid, parentPid, since, name, commandLine, why } of execs.look()) {
       const process = folder.addProcess({ pid, parentPid, name, commandLine, runtime: '', startTime: since });
       notRecordedSince(process, since, `its exec at ${secondsOf(since)}: ${why}`);
     }
