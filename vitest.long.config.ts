@@ -5,6 +5,7 @@ import config from './vitest.config.ts';
 const WITH_ALL_VARIANTS = [
   ...['record/guardian', 'record/native-attach', 'record/run', 'record/single-file', 'record/blind-spots'],
   ...['stories/mixed', 'stories/parity', 'stories/story1', 'stories/story2'],
+  ...['read/nettrace/containers', 'read/nettrace/fuzz', 'judges/heaptrack'],
   ...['symbols/native/lines', 'viewer/explore', 'viewer/looks'],
 ];
 

@@ -35,7 +35,7 @@ run() {
 } >"$files/large.c"
 ${CC:-cc} -shared -fPIC -o "$files/large.so" "$files/large.c"
 
-cycles=${ATTACH_CYCLES:-120}
+cycles=${ATTACH_CYCLES:-40}
 run cycles "$cycles" libmemsurge.so
 run forks "$cycles" libmemsurge.so
 run loads $((cycles * 2)) libmemsurge.so

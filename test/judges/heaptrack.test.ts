@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { judgeHeap, LIBSTDCXX_POOL_BYTES, whyNoHeaptrack } from '../support/heaptrack.ts';
 import type { HeapJudgement } from '../support/heaptrack-trace.ts';
 import { expectedOfLeaks, type LeaksExpectation, siteOf } from '../support/leaks.ts';
+import { isLong } from '../support/long.ts';
 import { scratchFolder } from '../support/memsurge.ts';
 import { nativePrograms } from '../support/native-programs.ts';
 import { nativeSamplePath, whyNoNativeSamples } from '../support/samples.ts';
@@ -98,19 +99,27 @@ test('agrees with the sample leaks to the byte, beside its known blind spots', a
   expect(other.allocatedBytes - LIBSTDCXX_POOL_BYTES).toBeLessThan(20_000);
 });
 
-describe('programs of the system', async () => {
-  const folder = await scratchFolder();
-  test.for(await nativePrograms(folder))('$name has the same figures in every run', async (program, { skip }) => {
-    const missing = unable ?? program.missing;
-    skip(missing !== undefined, missing);
-    const first = await judgeHeap(program.command, program.environment);
-    expect(await judgeHeap(program.command, program.environment)).toEqual(first);
+if (isLong)
+  describe('programs of the system', async () => {
+    const folder = await scratchFolder();
+    test.for(await nativePrograms(folder))('$name has the same figures in every run', async (program, { skip }) => {
+      const missing = unable ?? program.missing;
+      skip(missing !== undefined, missing);
+      const first = await judgeHeap(program.command, program.environment);
+      expect(await judgeHeap(program.command, program.environment)).toEqual(first);
 
-    expect(first.allocations).toBeGreaterThan(1000);
-    expect(first.peakBytes).toBeGreaterThan(first.leakedBytes);
-    for (const figure of ['allocations', 'frees', 'temporary', 'allocatedBytes', 'leakedBytes', 'peakBytes'] as const) {
-      const sum = first.stacks.reduce((total, stack) => total + stack[figure], 0);
-      expect(sum, figure).toBe(first[figure]);
-    }
+      expect(first.allocations).toBeGreaterThan(1000);
+      expect(first.peakBytes).toBeGreaterThan(first.leakedBytes);
+      for (const figure of [
+        'allocations',
+        'frees',
+        'temporary',
+        'allocatedBytes',
+        'leakedBytes',
+        'peakBytes',
+      ] as const) {
+        const sum = first.stacks.reduce((total, stack) => total + stack[figure], 0);
+        expect(sum, figure).toBe(first[figure]);
+      }
+    });
   });
-});

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Row } from '../../src/query/rows.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
-import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { ask, memsurge, read, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import { nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 import { AS_NOBODY, nobodyMayUse, OWN_TMP, processesWith, whyNoNamespaces } from './support.ts';
@@ -94,7 +94,7 @@ describe.skipIf(withoutNative)('a plain native program', () => {
     expect(accuracy).toBe('exact');
     expect(before).toBeGreaterThan(KEPT_BEFORE);
     expect(before).toBeLessThan(KEPT_BEFORE * 1.05);
-    const report = await memsurge('report', recorder.output);
+    const report = await read('report', recorder.output);
     expect(report.stdout).toMatch(/Before recording began 11\d MiB of the native heap were in use/);
     expect(rowOf(rows, 'keep_small')).toMatchObject({ totalBytes: 6000 * 128, totalCount: 6000 });
     expect(rowOf(rows, 'keep_large')).toMatchObject({ totalBytes: 3 * MiB, totalCount: 3 });

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { isLong } from '../support/long.ts';
-import { ask, memsurge, scratchFolder, start } from '../support/memsurge.ts';
+import { ask, read, scratchFolder, start } from '../support/memsurge.ts';
 import { ROOT } from '../support/root.ts';
 import { samplePath, whyNoNativeSamples } from '../support/samples.ts';
 
@@ -22,7 +22,7 @@ async function record(options: readonly string[], command: readonly string[], en
   return path;
 }
 
-const reportOf = async (path: string) => (await memsurge('report', path)).stdout.split('\n').slice(0, 24).join('\n');
+const reportOf = async (path: string) => (await read('report', path)).stdout.split('\n').slice(0, 24).join('\n');
 
 describe.skipIf(unable !== undefined)('what is not recorded has its sentence', () => {
   test('a program that loses the agent when it becomes another one', async () => {
@@ -33,7 +33,7 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
     const told = await reportOf(path);
     expect(told).toMatch(text);
     const since = `${text.exec(told)?.[1]}s`;
-    const { stdout } = await memsurge('top', path, '--kind', 'native-heap', '--process', 'sleep', '--from', since);
+    const { stdout } = await read('top', path, '--kind', 'native-heap', '--process', 'sleep', '--from', since);
     expect(stdout.replaceAll('\n', ' ')).toMatch(text);
     expect(stdout).not.toContain('Nothing was allocated');
   });
@@ -104,7 +104,7 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
       if (name === 'DOTNET_EnableDiagnostics_IPC') continue;
       const kind = ['--kind', 'gc-heap'];
       for (const asked of [['top', ...kind], ['tree', ...kind], ['timeline', ...kind], ['heap']]) {
-        const { stdout } = await memsurge(...asked, path);
+        const { stdout } = await read(...asked, path);
         expect(stdout.replaceAll(/\s+/g, ' '), asked[0]).toContain(text);
       }
     }
@@ -112,7 +112,7 @@ describe.skipIf(unable !== undefined)('what is not recorded has its sentence', (
 
   test('native memory that was not asked for', async () => {
     const path = await record(['--native', 'off'], [samplePath('hello')]);
-    const { stdout } = await memsurge('top', path, '--kind', 'native-heap', '--by', 'function');
+    const { stdout } = await read('top', path, '--kind', 'native-heap', '--by', 'function');
     expect(stdout).toContain('Not recorded: native memory was not recorded: --native off.');
     expect(await reportOf(path)).toContain('--native off');
   });

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTraceFile } from '../../src/trace/file.ts';
-import { memsurge, scratchFolder } from '../support/memsurge.ts';
+import { memsurge, read, scratchFolder } from '../support/memsurge.ts';
 import { whyNoNativeSamples } from '../support/samples.ts';
 import { agentPrograms, buildCompat, COMPAT_WORDS, MODES, SANDBOXES, sameAsAlone, whyNoCompat } from './harmless.ts';
 
@@ -38,7 +38,7 @@ describe.skipIf(unable !== undefined)(`recorded as alone${unable ? ` (${unable})
   test('blocks that a sandboxed program made after its file was full are named as missing', async () => {
     const output = fresh();
     await memsurge('run', '--native', 'exact', '-o', output, '--', join(built, 'sandbox'), 'by_argument');
-    const { stdout, stderr } = await memsurge('report', output);
+    const { stdout, stderr } = await read('report', output);
     expect(stdout + stderr).toMatch(
       /could not grow \(the program gave up the system calls for that: seccomp\), so \d+ blocks/,
     );

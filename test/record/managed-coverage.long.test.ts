@@ -24,7 +24,10 @@ test('what the runtime samples of real programs', async () => {
     const program = [samplePath('mixture'), String(seed)];
     const { status, stdout } = await memsurge('run', '--force', '--native', 'off', '-o', trace, '--', ...program);
     expect(status).toBe(0);
-    const truth = stdout.trim().split('\n').map((line) => /^(type|thread) (.*) (\d+)$/.exec(line)!);
+    const truth = stdout
+      .trim()
+      .split('\n')
+      .map((line) => /^(type|thread) (.*) (\d+)$/.exec(line)!);
     for (const [by, list] of Object.entries(intervals)) {
       const { rows } = (await ask('top', trace, '--by', by, '--limit', '1000')) as unknown as { rows: Row[] };
       for (const [, , name, bytes] of truth.filter((line) => line[1] === by)) {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { ask, memsurge, scratchFolder } from '../support/memsurge.ts';
+import { ask, memsurge, read, scratchFolder } from '../support/memsurge.ts';
 import { whyNoNativeSamples } from '../support/samples.ts';
 
 /** Holds 24 MiB of blocks and 32 MiB of a mapping for a while, and gives all of it back before it ends. */
@@ -58,18 +58,18 @@ describe.skipIf(unable !== undefined)(`a program that gives all back${unable ? `
   ])('recorded %s is reported with who held the peak, and in a part of it', async (_, options) => {
     const trace = join(folder, `${options.length}.memsurge`);
     expect((await memsurge('run', ...options, '-o', trace, '--', program)).status).toBe(0);
-    const report = await memsurge('report', trace);
+    const report = await read('report', trace);
     expect(report.stdout).toMatch(
       /Peak: +released \(\d+\) at its highest, at .*: grow \d+(\.\d+)? % \(2[3-5](\.\d+)? MiB/,
     );
     expect(report.stdout).toMatch(/nothing of the native heap was left/);
     const next = /^ {2}memsurge (top .* --metric peak.*)$/m.exec(report.stdout)?.[1].split(' ') ?? [];
-    expect((await memsurge(...next)).stdout).toMatch(/MiB .* grow/);
+    expect((await read(...next)).stdout).toMatch(/MiB .* grow/);
 
     const { rows } = (await ask('timeline', trace)) as unknown as { rows: { to: number }[] };
     const end = rows.at(-1)!.to;
     const range = ['--from', `${Math.round(end * 0.1)}ns`, '--to', `${Math.round(end * 0.5)}ns`];
-    const part = await memsurge('report', trace, ...range);
+    const part = await read('report', trace, ...range);
     expect({ status: part.status, stderr: part.stderr }).toEqual({ status: 0, stderr: '' });
     expect(part.stdout).toContain('Function: grow');
     expect(part.stdout).toContain('map_all');

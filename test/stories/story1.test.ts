@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { dotnetTrace } from '../support/judges.ts';
 import { isLong } from '../support/long.ts';
-import { ask, memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
+import { ask, memsurge, read, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
 import { FRAMEWORKS, samplePath } from '../support/samples.ts';
 
 /** The program keeps 30 attachments: of 100 MiB as in the story, which takes long, or smaller ones. */
@@ -37,7 +37,7 @@ async function tellsTheStory(trace: string, bytes = SMALLER_BYTES, least = bytes
   expect(lines.rows[0]).toMatchObject({ file: source, line: ALLOCATING_LINE });
   expect(lines.rows[0].share).toBeGreaterThan(0.99);
 
-  const code = await memsurge('code', trace, 'LoadCustomerAttachments');
+  const code = await read('code', trace, 'LoadCustomerAttachments');
   expect(code.stdout).toMatch(/[\d.]+ [GM]iB.*\bnew byte\[attachmentBytes\]/);
 
   const report = await memsurge('report', trace);
@@ -63,7 +63,7 @@ describe.each(FRAMEWORKS)('story 1 on %s', (framework) => {
     expect(stdout).toContain(`30 attachments, ${bytes} bytes`);
     await tellsTheStory(trace, bytes);
 
-    const heap = await memsurge('heap', trace);
+    const heap = await read('heap', trace);
     expect(heap.stdout).toMatch(/loh/i);
   });
 

@@ -1,10 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import pc from 'picocolors';
 import { afterAll } from 'vitest';
+import { runProgram } from '../../src/cli/program.ts';
 import type { Answer } from '../../src/query/rows.ts';
+import { openTrace } from '../../src/read/open.ts';
+import type { Trace } from '../../src/trace/tables.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/memsurge.js', import.meta.url));
 /** What npm puts into the PATH. */
@@ -45,9 +49,41 @@ export const startMemsurge = (...args: string[]) => start(process.execPath, [BIN
 /** Runs the built command line to its end. */
 export const memsurge = (...args: string[]): Promise<Finished> => startMemsurge(...args).finished;
 
+let opened: { readonly key: string; readonly trace: Promise<Trace> } | undefined;
+
+/** The trace at `path`; that of the call before when the file is the same, for tests ask many questions of one. */
+async function openAgain(path: string): Promise<Trace> {
+  const file = await stat(path).catch(() => undefined);
+  if (!file?.isFile()) return openTrace(path);
+  const key = [path, file.ino, file.size, file.mtimeMs].join();
+  if (opened?.key !== key) opened = { key, trace: openTrace(path) };
+  return opened.trace;
+}
+
+/** Runs a command line that only reads traces, in this process: what `memsurge` prints, without the start of a process. */
+export async function read(...args: string[]): Promise<Pick<Finished, 'status' | 'stdout' | 'stderr'>> {
+  const printed = { stdout: '', stderr: '' };
+  const status = await runProgram(
+    args,
+    {
+      open: openAgain,
+      out: (text) => {
+        printed.stdout += `${text}\n`;
+      },
+      err: (text) => {
+        printed.stderr += `${text}\n`;
+      },
+      width: Number.POSITIVE_INFINITY,
+      colors: pc.createColors(false),
+    },
+    'test',
+  );
+  return { status: status ?? 0, ...printed };
+}
+
 /** Runs a reading command with --json and gives its answer. @throws Error with stderr when it fails. */
 export async function ask(...args: string[]): Promise<Answer> {
-  const { status, stdout, stderr } = await memsurge(...args, '--json');
+  const { status, stdout, stderr } = await read(...args, '--json');
   if (status !== 0) throw new Error(`memsurge ${args.join(' ')} ended with ${status}: ${stderr}`);
   return JSON.parse(stdout);
 }

@@ -3,12 +3,13 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createNettraceReader } from '../../../src/read/nettrace/index.ts';
 import { TraceError } from '../../../src/trace/errors.ts';
+import { isLong } from '../../support/long.ts';
 import { random } from '../../support/random.ts';
 import { FORMATS, nameOf, STACKS, type Tick, TYPE_NAMES, tickStream } from './streams.ts';
 
 /** What reading one small damaged stream may allocate beside its own bytes. */
 const MEMORY_LIMIT = 8 * 2 ** 20;
-const RUNS_PER_STREAM = 1000;
+const RUNS_PER_STREAM = isLong ? 5000 : 300;
 
 /** A copy with bytes changed, removed, repeated or cut off. */
 function mutate(bytes: Uint8Array, next: (below: number) => number): Uint8Array {
