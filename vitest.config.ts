@@ -27,7 +27,7 @@ export default defineConfig({
     // One load of the modules for all files of a worker: no file changes what another reads.
     isolate: false,
     // Many tests wait for a process most of the time.
-    maxWorkers: 3,
+    maxWorkers: 4,
     sequence: { sequencer: LongestFirst },
   },
 });

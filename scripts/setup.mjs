@@ -4,6 +4,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -39,7 +40,9 @@ step(
   join(agent, 'preload', LIB[0], 'libmemsurge.so'),
   () => {
     try {
-      execFileSync('make', ['--silent', '-C', join(root, 'agent')], { stdio: ['ignore', 2, 2] });
+      execFileSync('make', ['--silent', `-j${availableParallelism()}`, '-C', join(root, 'agent')], {
+        stdio: ['ignore', 2, 2],
+      });
     } catch (error) {
       const why = error.code === 'ENOENT' ? 'make is not installed' : 'make failed, see above';
       console.error(`setup: the native agent was not built (${why}): only managed memory can be recorded.`);

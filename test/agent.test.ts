@@ -9,7 +9,7 @@ const unable = ['make', 'cc'].find((tool) => spawnSync(tool, ['--version']).stat
 test.skipIf(unable !== undefined)(
   `the agent passes its own tests${unable ? ` (needs ${unable})` : ''}`,
   async () => {
-    const { stdout } = await promisify(execFile)('make', ['--silent', '-C', join(ROOT, 'agent'), 'test'], {
+    const { stdout } = await promisify(execFile)('make', ['--silent', '-j2', '-C', join(ROOT, 'agent'), 'test'], {
       maxBuffer: 2 ** 26,
     });
     expect(stdout.match(/^ok {3}/gm)?.length).toBeGreaterThanOrEqual(10);
