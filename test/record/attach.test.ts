@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -5,7 +6,7 @@ import { parseDuration } from '../../src/cli/commands/attach.ts';
 import { psTable } from '../../src/cli/commands/ps.ts';
 import { openTraceFile } from '../../src/trace/file.ts';
 import { memsurge, scratchFolder, start, startMemsurge, until } from '../support/memsurge.ts';
-import { type Framework, samplePath } from '../support/samples.ts';
+import { type Framework, nativeSamplePath, samplePath, whyNoNativeSamples } from '../support/samples.ts';
 import { AS_NOBODY, countOf, nobodyMayUse, OWN_TMP, streamsOf, untilRecorded, whyNoNamespaces } from './support.ts';
 
 const folder = await scratchFolder();
@@ -109,6 +110,13 @@ describe('refused in one line that says what to do', () => {
   test('no such process, a name nobody has', async () => {
     expect(await refused('4194303')).toContain('there is no process 4194303; "memsurge ps"');
     expect(await refused('nobody-is-called-so')).toContain('no process is called "nobody-is-called-so"');
+  });
+
+  test.skipIf(whyNoNativeSamples() !== undefined)('what is left of a process without its first thread', async () => {
+    const { child } = start(nativeSamplePath('endings'), ['last-thread-waits']);
+    running.push(child);
+    await until(() => readFileSync(`/proc/${child.pid}/stat`, 'utf8').includes(') Z '));
+    expect(await refused(String(child.pid))).toContain("'s first thread has ended: nothing can attach");
   });
 
   test('a name that several have: they are listed', async () => {

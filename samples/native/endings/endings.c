@@ -1,12 +1,12 @@
 /*
  * Keeps 1000 blocks of 1000 bytes and releases 500 of 300, then ends as its argument says.
  *
- *   endings return|exit|_exit|abort|segv|kill|thread|last-thread
+ *   endings return|exit|_exit|abort|segv|kill|thread|last-thread|last-thread-waits
  *   endings fork|fork-exec|vfork-exec|posix-spawn|system|exec
  *
- * `thread` calls exit from a second thread; with `last-thread` the first one is gone when a second one allocates. The modes
- * of the second line have a child that keeps 200 blocks of 2000 bytes, in the same image after a bare `fork`, else in a new
- * one; `exec` becomes it, the others wait for it and return.
+ * `thread` calls exit from a second thread; with `last-thread` the first one is gone when a second one allocates, or waits for
+ * a byte of input. The modes of the second line have a child that keeps 200 blocks of 2000 bytes, in the same image after a
+ * bare `fork`, else in a new one; `exec` becomes it, the others wait for it and return.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -53,10 +53,15 @@ static void *allocate_late(void *unused) {
   return unused;
 }
 
+static void *wait_for_input(void *unused) {
+  getchar();
+  return unused;
+}
+
 /** The process goes on without its first thread, and ends with the second. */
-static void leave_to_thread(void) {
+static void leave_to_thread(void *(*work)(void *)) {
   pthread_t thread;
-  pthread_create(&thread, NULL, allocate_late, NULL);
+  pthread_create(&thread, NULL, work, NULL);
   pthread_exit(NULL);
 }
 
@@ -77,7 +82,8 @@ int main(int argc, char **argv) {
     keep_child_blocks();
     return 0;
   }
-  if (strcmp(mode, "last-thread") == 0) leave_to_thread();
+  if (strcmp(mode, "last-thread") == 0) leave_to_thread(allocate_late);
+  if (strcmp(mode, "last-thread-waits") == 0) leave_to_thread(wait_for_input);
   keep_blocks();
   release_blocks();
 
@@ -114,7 +120,7 @@ int main(int argc, char **argv) {
     return system(command);
   }
 
-  fputs("usage: endings return|exit|_exit|abort|segv|kill|thread|last-thread\n"
+  fputs("usage: endings return|exit|_exit|abort|segv|kill|thread|last-thread|last-thread-waits\n"
         "               fork|fork-exec|vfork-exec|posix-spawn|system|exec\n",
         stderr);
   return 2;

@@ -68,7 +68,11 @@ async function lookAt(pid: number): Promise<Target> {
   if (status === undefined || stat === undefined) {
     throw new TraceError(`there is no process ${pid}; "memsurge ps" lists the .NET processes`);
   }
-  if (stat.state === 'Z') throw new TraceError(`process ${pid} has ended already`);
+  if (stat.state === 'Z') {
+    const isLeft = (await readdir(`/proc/${pid}/task`).catch(() => [])).length > 1;
+    const why = isLeft ? "'s first thread has ended: nothing can attach to what is left of it" : ' has ended already';
+    throw new TraceError(`process ${pid}${why}`);
+  }
   try {
     const [environ, root, itsMounts, ourMounts] = await Promise.all([
       proc('environ'),
