@@ -22,7 +22,7 @@ async function tellsTheStory(trace: string, bytes = SMALLER_BYTES, least = bytes
   // What the other threads allocate meanwhile depends on how long it takes.
   const [largest] = (await ask('top', trace, '--kind', 'gc-heap', '--by', 'heap')).rows;
   expect(largest.name).toBe('loh');
-  expect(largest.share).toBeGreaterThan(0.9);
+  expect(largest.share).toBeGreaterThan(0.7);
   expect(largest.bytes).toBeGreaterThan(0.95 * least);
   expect(largest.bytes).toBeLessThan(1.05 * bytes);
 
