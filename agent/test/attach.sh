@@ -2,9 +2,7 @@
 set -eu
 target=$MEMSURGE_BUILT/test/attach-target
 dump=$MEMSURGE_BUILT/test/dump
-# A thousand files: in memory where that can be had.
-files=$(mktemp -d /dev/shm/memsurge-attach-XXXXXX 2>/dev/null || mktemp -d "$1/XXXXXX")
-trap 'rm -rf "$files"' EXIT
+files=$1
 
 fail() {
   echo "attach: $*"
@@ -38,7 +36,7 @@ ${CC:-cc} -shared -fPIC -o "$files/large.so" "$files/large.c"
 cycles=${ATTACH_CYCLES:-40}
 run cycles "$cycles" libmemsurge.so
 run forks "$cycles" libmemsurge.so
-run loads $((cycles * 2)) libmemsurge.so
+run loads "$cycles" libmemsurge.so
 run holds 2 libmemsurge.so
-run cycles 40 libmemsurge-tls.so
-run forks 40 libmemsurge-tls.so
+run cycles 30 libmemsurge-tls.so
+run forks 20 libmemsurge-tls.so
