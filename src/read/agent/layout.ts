@@ -47,7 +47,6 @@ export const HEADER = {
   meanBytes: 56,
   tick: 64,
   stop: 68,
-  liveBytes: 72,
   peakBytes: 80,
   peakTime: 88,
   peakEpoch: 96,
@@ -68,6 +67,7 @@ export const HEADER = {
   became: 2240,
   heartbeat: 2496,
   isCut: 2500,
+  liveBytes: 2560,
 } as const;
 
 export const STRANGER = { path: 0, pathBytes: 248, why: 248 } as const;
