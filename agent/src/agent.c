@@ -8,6 +8,7 @@
 
 #include "arch.h"
 #include "blocks.h"
+#include "live.h"
 #include "maps.h"
 #include "memory.h"
 #include "real.h"
@@ -135,6 +136,7 @@ enum layout_without agent_start(const struct agent_config *config, enum layout_s
   threads_reset(after_fork);
   started_pid = own_pid();
   unwind_start();
+  live_start();
   blocks_start();
   maps_start(after_fork);
   if (!stacks_start(after_fork) || (config->mode == MODE_SAMPLED && !samples_start())) {

@@ -1,13 +1,12 @@
 /*
- * Sums per stack, and the process's live bytes with their peak. A stack's row is written by its own thread with plain
+ * Sums per stack. A stack's row is written by its own thread with plain
  * stores; frees by others are atomic adds to fields of their own. The peak's composition is kept by copy on write:
  * `peak_epoch` of the header counts maxima, and a row that changes first saves what it has live as that at the latest one.
  */
 #ifndef MEMSURGE_COUNTERS_H
 #define MEMSURGE_COUNTERS_H
 
-#include "lock.h"
-#include "memory.h"
+#include "live.h"
 #include "store.h"
 #include "threads.h"
 
@@ -38,41 +37,18 @@ static inline struct layout_counters *counters_changing(uint32_t stack) {
   return row;
 }
 
-static inline void new_peak(struct layout_header *header) {
-  atomic_store_explicit(&header->peak_time, monotonic_coarse_ns(), memory_order_relaxed);
-  atomic_fetch_add_explicit(&header->peak_epoch, 1, memory_order_relaxed);
-}
-
-/* One sum for all threads: what is added up thread by thread cannot tell the highest moment of all. */
-static inline void live_changes(int64_t change) {
-  struct layout_header *header = store.header;
-  uint64_t peak = atomic_load_explicit(&header->peak_bytes, memory_order_relaxed);
-  if (is_single_threaded()) {
-    uint64_t live = atomic_load_explicit(&header->live_bytes, memory_order_relaxed) + (uint64_t)change;
-    atomic_store_explicit(&header->live_bytes, live, memory_order_relaxed);
-    if (live <= peak) return;
-    atomic_store_explicit(&header->peak_bytes, live, memory_order_relaxed);
-    new_peak(header);
-    return;
-  }
-  uint64_t live = atomic_fetch_add_explicit(&header->live_bytes, (uint64_t)change, memory_order_relaxed) + (uint64_t)change;
-  if (change < 0 || live <= peak) return;
-  while (live > peak && !atomic_compare_exchange_weak_explicit(&header->peak_bytes, &peak, live, memory_order_relaxed,
-                                                               memory_order_relaxed)) {}
-  if (live > peak) new_peak(header);
-}
-
-static inline void counters_allocated(enum layout_kind kind, uint32_t stack, uint64_t bytes) {
+static inline void counters_allocated(struct thread *thread, enum layout_kind kind, uint32_t stack, uint64_t bytes) {
   struct layout_counters *row = counters_changing(stack);
   row->allocated_bytes += bytes;
   row->allocated_count++;
-  if (kind == KIND_NATIVE_HEAP) live_changes((int64_t)bytes);
+  if (kind == KIND_NATIVE_HEAP) live_grows(thread, bytes);
 }
 
 /** A block's size turned out to be another than was counted; its stack is the calling thread's own. */
-static inline void counters_resized(uint32_t stack, int64_t change) {
+static inline void counters_resized(struct thread *thread, uint32_t stack, int64_t change) {
   counters_changing(stack)->allocated_bytes += (uint64_t)change;
-  live_changes(change);
+  if (change >= 0) live_grows(thread, (uint64_t)change);
+  else live_shrinks(thread, (uint64_t)-change);
 }
 
 /** `owner`: serial of the thread whose stack it is; `count`: 0 for a part of a mapping. */
@@ -86,7 +62,7 @@ static inline void counters_freed(struct thread *thread, enum layout_kind kind, 
     atomic_fetch_add_explicit(&row->foreign_freed_bytes, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(&row->foreign_freed_count, count, memory_order_relaxed);
   }
-  if (kind == KIND_NATIVE_HEAP) live_changes(-(int64_t)bytes);
+  if (kind == KIND_NATIVE_HEAP) live_shrinks(thread, bytes);
 }
 
 #endif

@@ -20,6 +20,10 @@
 #define LAYOUT_VERSION 3
 /** Header's size, and the alignment of every section. */
 #define LAYOUT_PAGE 4096
+/** Threads have one each, in turn. */
+#ifndef LAYOUT_ROOMS
+#define LAYOUT_ROOMS 16
+#endif
 
 enum layout_mode { MODE_SAMPLED = 1, MODE_EXACT = 2 };
 enum layout_arch { ARCH_X64 = 1, ARCH_ARM64 = 2 };
@@ -214,6 +218,11 @@ struct layout_losses {
   _Atomic uint64_t skipped_count;
 };
 
+/** A line of the processor's cache. */
+struct layout_gap {
+  _Atomic uint64_t bytes;
+} __attribute__((aligned(64)));
+
 struct layout_header {
   char magic[8];
   uint32_t version;
@@ -260,11 +269,8 @@ struct layout_header {
   _Atomic uint32_t heartbeat;
   /** 1: rows that sections are said to have are not there. Written by who copies a file without its holes. */
   uint32_t is_cut;
-  /**
-   * Live requested bytes of KIND_NATIVE_HEAP. Every thread changes it with every block, so it has a line of the processor's
-   * cache to itself: beside what each event reads, it made two threads wait for each other for longer than all the rest.
-   */
-  _Alignas(64) _Atomic uint64_t live_bytes;
+  /** From what lives of KIND_NATIVE_HEAP to the highest, in parts (live.h): live bytes = peak_bytes - the sum of these. */
+  struct layout_gap gaps[1 + LAYOUT_ROOMS];
 };
 
 _Static_assert(sizeof(struct layout_thread) == 64, "row size");

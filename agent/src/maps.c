@@ -159,6 +159,6 @@ void maps_add(struct thread *thread, uint64_t start, uint64_t length, uint32_t s
       .time = monotonic_ns(),
   };
   struct entry entry = {.start = start, .end = start + length, .owner = thread->serial};
-  if (insert(find(start), entry, &map)) counters_allocated(KIND_MAPPED, stack, length);
+  if (insert(find(start), entry, &map)) counters_allocated(thread, KIND_MAPPED, stack, length);
   else drop(length);
 }

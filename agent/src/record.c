@@ -36,7 +36,7 @@ static bool put(struct thread *thread, const struct layout_block *block) {
 static void alloc_exact(struct thread *thread, struct layout_block *block) {
   thread->countdown--; /* a block of no bytes, too, is seen by the call around it */
   counters_expect(block->stack);
-  if (put(thread, block)) counters_allocated(KIND_NATIVE_HEAP, block->stack, block->size);
+  if (put(thread, block)) counters_allocated(thread, KIND_NATIVE_HEAP, block->stack, block->size);
 }
 
 static void alloc_sampled(struct thread *thread, struct layout_block *block) {
@@ -75,7 +75,7 @@ static bool take_over(struct thread *thread, uint64_t address, uint64_t size) {
   if (gate.mode == MODE_SAMPLED) {
     filter_remove(thread->last_allocated);
   } else {
-    counters_resized(block.stack, (int64_t)size - (int64_t)block.size);
+    counters_resized(thread, block.stack, (int64_t)size - (int64_t)block.size);
     block.size = size;
   }
   atomic_store_explicit(&block.address, address, memory_order_relaxed);

@@ -40,6 +40,8 @@ struct thread {
   /** The block that a call under way gives back, perhaps through free. */
   uint64_t departing;
   bool freed_since;
+  /** Blocks since it last had to empty the rooms of all (live.h). */
+  uint32_t calm;
   /** Stack pointer when it became busy. */
   uint64_t busy_sp;
   uint32_t root_node;

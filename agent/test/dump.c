@@ -59,7 +59,9 @@ static void print_header(void) {
   printf("executable %s\ncommand_line", header->executable);
   for (const char *at = header->command_line; *at != 0; at += strlen(at) + 1) printf(" %s", at);
   printf("\n");
-  printf("live_bytes %" PRIu64 "\npeak_bytes %" PRIu64 "\npeak_epoch %u\n", header->live_bytes, header->peak_bytes, header->peak_epoch);
+  uint64_t live = header->peak_bytes;
+  for (int i = 0; i <= LAYOUT_ROOMS; i++) live -= header->gaps[i].bytes;
+  printf("live_bytes %" PRIu64 "\npeak_bytes %" PRIu64 "\npeak_epoch %u\n", live, header->peak_bytes, header->peak_epoch);
   const struct layout_losses *losses = &header->losses;
   printf("dropped_count %" PRIu64 "\ndropped_bytes %" PRIu64 "\nstackless_count %" PRIu64 "\n", losses->dropped_count,
          losses->dropped_bytes, losses->stackless_count);

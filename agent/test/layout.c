@@ -13,12 +13,13 @@ static void header(void) {
   FIELD("HEADER", layout_header, parent_pid), FIELD("HEADER", layout_header, mode), FIELD("HEADER", layout_header, start);
   FIELD("HEADER", layout_header, section_count), FIELD("HEADER", layout_header, start_time), FIELD("HEADER", layout_header, end_time);
   FIELD("HEADER", layout_header, mean_bytes), FIELD("HEADER", layout_header, tick), FIELD("HEADER", layout_header, stop);
-  FIELD("HEADER", layout_header, live_bytes), FIELD("HEADER", layout_header, peak_bytes), FIELD("HEADER", layout_header, peak_time);
+  FIELD("HEADER", layout_header, peak_bytes), FIELD("HEADER", layout_header, peak_time);
   FIELD("HEADER", layout_header, peak_epoch), FIELD("HEADER", layout_header, shadowed), FIELD("HEADER", layout_header, losses);
   FIELD("HEADER", layout_header, sections), TEXT("HEADER", layout_header, executable), TEXT("HEADER", layout_header, command_line);
   FIELD("HEADER", layout_header, before_bytes), FIELD("HEADER", layout_header, pid_namespace), FIELD("HEADER", layout_header, sandboxed);
   FIELD("HEADER", layout_header, stranger_count), FIELD("HEADER", layout_header, stranger), FIELD("HEADER", layout_header, exec_time);
   FIELD("HEADER", layout_header, became), FIELD("HEADER", layout_header, heartbeat), FIELD("HEADER", layout_header, is_cut);
+  FIELD("HEADER", layout_header, gaps), NUMBER("HEADER.gap_bytes", sizeof(struct layout_gap)), NUMBER("HEADER.gap_count", 1 + LAYOUT_ROOMS);
 }
 
 static void rows(void) {

@@ -67,7 +67,10 @@ export const HEADER = {
   became: 2240,
   heartbeat: 2496,
   isCut: 2500,
-  liveBytes: 2560,
+  /** Each with its bytes first; live bytes of the native heap = peak bytes - their sum. */
+  gaps: 2560,
+  gapBytes: 64,
+  gapCount: 17,
 } as const;
 
 export const STRANGER = { path: 0, pathBytes: 248, why: 248 } as const;

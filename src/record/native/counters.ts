@@ -147,7 +147,9 @@ export function openAgentCounters(
     executable: text(HEADER.executable, HEADER.executableBytes),
     arguments: argumentsIn(header.subarray(HEADER.commandLine, HEADER.commandLine + HEADER.commandLineBytes)),
     get liveBytes() {
-      return u64(header, HEADER.liveBytes);
+      let live = u64(header, HEADER.peakBytes);
+      for (let gap = 0; gap < HEADER.gapCount; gap++) live -= u64(header, HEADER.gaps + gap * HEADER.gapBytes);
+      return Math.max(0, live);
     },
     get peakBytes() {
       return u64(header, HEADER.peakBytes);
