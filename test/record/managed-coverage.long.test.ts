@@ -40,8 +40,9 @@ test('what the runtime samples of real programs', async () => {
   for (const [by, list] of Object.entries(intervals)) {
     const held = list.filter(Boolean).length / list.length;
     console.log(`managed bytes by ${by}: ${(100 * held).toFixed(1)} % of ${list.length}`);
-    expect(held, by).toBeGreaterThan(0.93);
-    expect(held, by).toBeLessThan(0.97);
+    // Of some 850 rows of threads chance moves it by 0.8 %.
+    expect(held, by).toBeGreaterThan(0.925);
+    expect(held, by).toBeLessThan(0.975);
   }
   expect(intervals.type.length).toBeGreaterThan(20 * RUNS);
 });
