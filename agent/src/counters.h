@@ -1,6 +1,6 @@
 /*
- * Sums per stack. A stack's row is written by its own thread with plain
- * stores; frees by others are atomic adds to fields of their own. The peak's composition is kept by copy on write:
+ * Sums per stack. A stack's row is written by its own thread with plain stores; frees by others are atomic adds to fields of
+ * their own. The peak's composition is kept by copy on write:
  * `peak_epoch` of the header counts maxima, and a row that changes first saves what it has live as that at the latest one.
  */
 #ifndef MEMSURGE_COUNTERS_H

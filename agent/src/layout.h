@@ -20,7 +20,7 @@
 #define LAYOUT_VERSION 3
 /** Header's size, and the alignment of every section. */
 #define LAYOUT_PAGE 4096
-/** Threads have one each, in turn. */
+/** Of `gaps`: threads have one each, in turn. A test of all orders has fewer. */
 #ifndef LAYOUT_ROOMS
 #define LAYOUT_ROOMS 16
 #endif
@@ -241,6 +241,7 @@ struct layout_header {
   _Atomic uint32_t tick;
   /** Recorder: 1 asks for a stop. */
   _Atomic uint32_t stop;
+  /** Was live_bytes, which `gaps` tell now. */
   uint64_t reserved;
   /** Highest requested bytes of KIND_NATIVE_HEAP. */
   _Atomic uint64_t peak_bytes;

@@ -7,6 +7,8 @@ import { samplePath } from '../support/samples.ts';
 // itself. The figures of docs/accuracy.md.
 
 const RUNS = 200;
+/** Between what part of the intervals holds. Of some 850 rows of threads chance moves it by 0.8 %. */
+const HOLD = { type: [0.94, 0.97], thread: [0.925, 0.975] } as const;
 
 interface Row {
   readonly name: string;
@@ -19,7 +21,7 @@ interface Row {
 test('what the runtime samples of real programs', async () => {
   const folder = await scratchFolder();
   const trace = join(folder, 'mixture.memsurge');
-  const intervals: Record<string, boolean[]> = { type: [], thread: [] };
+  const intervals = { type: [] as boolean[], thread: [] as boolean[] };
   for (let seed = 1; seed <= RUNS; seed++) {
     const program = [samplePath('mixture'), String(seed)];
     const { status, stdout } = await memsurge('run', '--force', '--native', 'off', '-o', trace, '--', ...program);
@@ -37,12 +39,12 @@ test('what the runtime samples of real programs', async () => {
       }
     }
   }
-  for (const [by, list] of Object.entries(intervals)) {
+  for (const by of ['type', 'thread'] as const) {
+    const list = intervals[by];
     const held = list.filter(Boolean).length / list.length;
     console.log(`managed bytes by ${by}: ${(100 * held).toFixed(1)} % of ${list.length}`);
-    // Of some 850 rows of threads chance moves it by 0.8 %.
-    expect(held, by).toBeGreaterThan(0.925);
-    expect(held, by).toBeLessThan(0.975);
+    expect(held, by).toBeGreaterThan(HOLD[by][0]);
+    expect(held, by).toBeLessThan(HOLD[by][1]);
   }
   expect(intervals.type.length).toBeGreaterThan(20 * RUNS);
 });

@@ -19,10 +19,10 @@ const ALLOCATING_LINE =
 
 /** Every step of the story on one trace, which holds between `least` and `bytes` of the attachments. */
 async function tellsTheStory(trace: string, bytes = SMALLER_BYTES, least = bytes): Promise<void> {
-  // What the other threads allocate meanwhile depends on how long it takes.
+  // What the other threads allocate meanwhile depends on how long it takes: beside small attachments that is more.
   const [largest] = (await ask('top', trace, '--kind', 'gc-heap', '--by', 'heap')).rows;
   expect(largest.name).toBe('loh');
-  expect(largest.share).toBeGreaterThan(0.7);
+  expect(largest.share).toBeGreaterThan(bytes > SMALLER_BYTES ? 0.9 : 0.7);
   expect(largest.bytes).toBeGreaterThan(0.95 * least);
   expect(largest.bytes).toBeLessThan(1.05 * bytes);
 

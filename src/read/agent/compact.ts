@@ -9,6 +9,8 @@ const MAX_FILE_BYTES = 2 ** 31 - 1;
 /** Only these sections have holes in them: tables of places. More is not read of one: a file may claim any number of rows. */
 const MAX_BYTES: Partial<Record<Section, number>> = { blocks: MAX_FILE_BYTES, maps: 256 << 20 };
 const BLOCK_BYTES = 512;
+/** File systems that compress (ZFS, btrfs) count what is left of the bytes: rows shrink to a quarter, hardly to an eighth. */
+const MOST_COMPRESSED = 8;
 /** What the file system may not have found a place for yet. */
 const UNWRITTEN_BYTES = 64 << 20;
 /** Read at a time; a multiple of every row's size. */
@@ -48,7 +50,7 @@ export function compactOpenAgentFile(descriptor: number, most = MAX_FILE_BYTES):
       return piece.subarray(0, there === 0 ? 0 : readSync(descriptor, piece, 0, there, offset));
     },
     // More than the file has on the disk are holes.
-    Math.min(most, blocks * BLOCK_BYTES + UNWRITTEN_BYTES),
+    Math.min(most, blocks * BLOCK_BYTES * MOST_COMPRESSED + UNWRITTEN_BYTES),
   );
 }
 
